@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: EPL-2.0
+// Whole reads and writes of files and descriptors.
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+int file_read_at(int dir_fd, const char *path, size_t limit, char **ret_text, size_t *ret_size) {
+  _cleanup_fd_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  size_t capacity = 4096, n = 0;
+  _cleanup_free_ char *text = must_alloc(capacity);
+  for (;;) {
+    if (n + 1 >= capacity) {
+      capacity *= 2;
+      text = must_realloc(text, capacity, 1);
+    }
+    ssize_t k = read(fd, text + n, capacity - n - 1);
+    if (k < 0 && errno == EINTR)
+      continue;
+    if (k < 0)
+      return -errno;
+    if (k == 0)
+      break;
+    n += (size_t)k;
+    if (n > limit)
+      return -EFBIG;
+  }
+  text[n] = 0;
+  *ret_text = pointer_take(text);
+  if (ret_size)
+    *ret_size = n;
+  return 0;
+}
+
+int file_read(const char *path, size_t limit, char **ret_text, size_t *ret_size) {
+  return file_read_at(AT_FDCWD, path, limit, ret_text, ret_size);
+}
+
+int file_write_text(const char *path, const char *text) {
+  _cleanup_fd_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  return fd_write_all(fd, text, strlen(text));
+}
+
+int fd_read_all(int fd, void *data, size_t size) {
+  for (size_t n = 0; n < size;) {
+    ssize_t k = read(fd, (char *)data + n, size - n);
+    if (k < 0 && errno == EINTR)
+      continue;
+    if (k <= 0)
+      return k < 0 ? -errno : -EPIPE;
+    n += (size_t)k;
+  }
+  return 0;
+}
+
+int fd_write_all(int fd, const void *data, size_t size) {
+  for (size_t n = 0; n < size;) {
+    ssize_t k = write(fd, (const char *)data + n, size - n);
+    if (k < 0 && errno == EINTR)
+      continue;
+    if (k < 0)
+      return -errno;
+    n += (size_t)k;
+  }
+  return 0;
+}
+
+int fd_pread_all(int fd, void *data, size_t size, off_t at) {
+  for (size_t n = 0; n < size;) {
+    ssize_t k = pread(fd, (char *)data + n, size - n, at + (off_t)n);
+    if (k < 0 && errno == EINTR)
+      continue;
+    if (k <= 0)
+      return k < 0 ? -errno : -EPIPE;
+    n += (size_t)k;
+  }
+  return 0;
+}

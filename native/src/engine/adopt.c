@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: EPL-2.0
+// A program that a debugger is to trace, and does not yet: built anew under its old number, or traced again.
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "engine/debugged.h"
+#include "engine/files.h"
+#include "engine/restart_state.h"
+#include "engine/state.h"
+#include "proc/status.h"
+
+static int allow_tracing_by(pid_t debugger, pid_t pid, struct error *e) {
+  struct executor *main;
+  if (executor_open(executor_self(), pid, pid, NULL, &main, e) < 0)
+    return -1;
+  // Without Yama there is no such call, and no need for it.
+  (void)executor_call(main, e, SYS_prctl, PR_SET_PTRACER, (uint64_t)debugger, 0, 0, 0, 0);
+  return executor_close(main, e);
+}
+
+static int park(pid_t tid, const struct thread_state *t, uint64_t instruction, struct error *e) {
+  static const uint64_t all = ~(uint64_t)0, none[6];
+  struct registers r = t->registers;
+  arch_start_call(&r, instruction, SYS_pause, none);
+  if (ptrace(PTRACE_SETREGS, tid, 0, &r) < 0 || ptrace(PTRACE_SETSIGMASK, tid, 8, &all) < 0 ||
+      ptrace(PTRACE_DETACH, tid, 0, 0) < 0)
+    return error_set_errno(e, -errno, "cannot let thread %d go", tid);
+  return 0;
+}
+
+int debugged_rebuild(struct engine *g, struct snapshot *whole, pid_t debugger, struct rewind_report *report,
+                     struct error *e) {
+  struct process_state *s = whole->process[0];
+  struct frozen f;
+  g->debugger = debugger;
+  int r = files_prepare(whole, e) < 0 ? -1 : rebuild(s, &f, report, e);
+  files_rewound(whole, report);
+  if (r < 0)
+    return -1;
+  r = allow_tracing_by(debugger, s->pid, e);
+  for (size_t i = 0; r == 0 && i < s->threads; i++)
+    r = park(s->thread[i].tid, &s->thread[i], s->instruction, e);
+  if (r < 0) {
+    process_end(&f);
+    return -1;
+  }
+  free(f.tid);
+  return 0;
+}
+
+// ---- a program from an image ----
+
+int debugged_restart(struct engine *g, struct restart *r, struct snapshot **ret, struct error *e) {
+  struct frozen f;
+  if (restart_held(g, r, &f, e) < 0)
+    return -1;
+  struct process_state *s = process_new(g, f.pid);
+  int result = capture_held(&f, s, true, e);
+  process_end(&f);
+  if (result == 0)
+    result = capture_settle(s, e);
+  if (result < 0) {
+    process_abandon(s);
+    return -1;
+  }
+  *ret = snapshot_of(s, 0);
+  return 0;
+}
+
+// ---- a debugger that is new too ----
+
+// As gdb asks for when it starts a program.
+enum {
+  OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+            PTRACE_O_TRACEEXEC | PTRACE_O_TRACEVFORKDONE | PTRACE_O_EXITKILL
+};
+
+static int attach_thread(struct executor *debugger, pid_t tid, struct error *e) {
+  struct batch *b = batch_new();
+  size_t status = batch_data(b, NULL, sizeof(int));
+  (void)CALL(b, SYS_ptrace, NUMBER(PTRACE_ATTACH), NUMBER(tid), NUMBER(0), NUMBER(0));
+  (void)CALL(b, SYS_wait4, NUMBER(tid), POINTER(status), NUMBER(__WALL));
+  (void)CALL(b, SYS_ptrace, NUMBER(PTRACE_SETOPTIONS), NUMBER(tid), NUMBER(0), NUMBER(OPTIONS));
+  int r = executor_run(debugger, b, e);
+  for (unsigned i = 0; r == 0 && i < 3; i++)
+    if (batch_result(b, i) < 0)
+      r = error_set_errno(e, (int)batch_result(b, i), "the debugger cannot trace thread %d again", tid);
+  batch_free(b);
+  return r;
+}
+
+int debugged_adopt(pid_t debugger, pid_t inferior, struct error *e) {
+  struct frozen self;
+  struct executor *proxy;
+  _cleanup_free_ pid_t *list = NULL;
+  size_t count;
+  int r = thread_list(inferior, &list, &count);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot list the threads of process %d", inferior);
+  if (freeze_main_thread(debugger, &self, e) < 0)
+    return -1;
+  r = executor_open(executor_self(), debugger, debugger, NULL, &proxy, e);
+  if (r == 0) {
+    for (size_t i = 0; r == 0 && i < count; i++)
+      r = attach_thread(proxy, list[i], e);
+    if (executor_close(proxy, e) < 0)
+      r = -1;
+  }
+  thaw(&self);
+  return r;
+}

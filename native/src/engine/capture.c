@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: EPL-2.0
+// Capture: from a running process to a live snapshot.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "engine/affinity.h"
+#include "engine/files.h"
+#include "engine/tree.h"
+#include "proc/maps.h"
+#include "proc/status.h"
+
+static int executable_of(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
+  char path[64];
+  struct stat at;
+  (void)snprintf(path, sizeof path, "/proc/%d/exe", pid);
+  if (stat(path, &at) < 0)
+    return -errno;
+  *ret_device = at.st_dev;
+  *ret_inode = at.st_ino;
+  return 0;
+}
+
+// The auxiliary vector tells where the kernel put the stack and the vdso: two runs of one program differ there.
+static int auxiliary_vector_of(pid_t pid, char **ret, size_t *ret_size) {
+  char path[64];
+  (void)snprintf(path, sizeof path, "/proc/%d/auxv", pid);
+  return file_read(path, 65536, ret, ret_size);
+}
+
+bool has_other_executable(const struct process_state *s) {
+  uint64_t device, inode;
+  _cleanup_free_ char *vector = NULL;
+  size_t size;
+  if (executable_of(s->pid, &device, &inode) < 0 || auxiliary_vector_of(s->pid, &vector, &size) < 0)
+    return false;
+  return device != s->executable_device || inode != s->executable_inode || size != s->auxiliary_size ||
+         memcmp(vector, s->auxiliary_vector, size) != 0;
+}
+
+struct process_state *process_new(struct engine *g, pid_t pid) {
+  struct process_state *s = must_alloc(sizeof *s);
+  *s = (struct process_state){.engine = g, .pid = pid, .directory.pin = -1};
+  return s;
+}
+
+static uint64_t read_clock(clockid_t clock) {
+  struct timespec t;
+  (void)clock_gettime(clock, &t);
+  return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static int capture_identity(struct process_state *s, struct executor *main, struct error *e) {
+  int r = executable_of(s->pid, &s->executable_device, &s->executable_inode);
+  if (r == 0)
+    r = auxiliary_vector_of(s->pid, &s->auxiliary_vector, &s->auxiliary_size);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot find the executable of process %d", s->pid);
+  s->monotonic_ns = read_clock(CLOCK_MONOTONIC);
+  s->boottime_ns = read_clock(CLOCK_BOOTTIME);
+  struct process_status status;
+  s->parent = status_read(s->pid, &status) == 0 ? status.parent : 0;
+  s->identity = lineage_identify(s->engine, s->pid);
+  s->group = getpgid(s->pid);
+  s->session = getsid(s->pid);
+  _cleanup_fd_ int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  s->was_foreground = terminal >= 0 && s->group > 0 && tcgetpgrp(terminal) == s->group;
+  int64_t brk = executor_call(main, e, SYS_brk, 0, 0, 0, 0, 0, 0);
+  s->brk = (uint64_t)brk;
+  return brk < 0 ? -1 : 0;
+}
+
+static int capture_shared_memory(struct process_state *s, struct executor *main, const struct mappings *maps,
+                                 struct error *e) {
+  if (survey_mappings(s->pid, maps, e) < 0)
+    return -1;
+  return shared_memory_capture(main, maps, &s->descriptors, &s->shared, e);
+}
+
+static int capture_pages(struct process_state *s, struct executor *main, struct error *e) {
+  struct engine *g = s->engine;
+  int r = fault(FAULT_capture_pages);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read which pages of process %d have changed", s->pid);
+  s->node = lineage_new(g, lineage_base(g, s->pid));
+  bool unsure = tree_shares_pages(g, s->pid) || tracking_merges_pages(s->pid);
+  if (lineage_note(s->node, s->pid, unsure, executor_area(main), e) < 0)
+    return -1;
+  tracking_mark(g, main, e);
+  return 0;
+}
+
+// Templates that were children of the process itself are reaped by it.
+static int reap_ended_templates(struct engine *g, struct executor *main, struct error *e) {
+  struct batch *b = batch_new();
+  int r = 0;
+  for (size_t i = 0; r == 0 && i < g->ended_count;) {
+    if (g->ended[i].parent != executor_pid(main)) {
+      i++;
+      continue;
+    }
+    batch_clear(b);
+    (void)CALL(b, SYS_wait4, NUMBER(g->ended[i].pid), NUMBER(0), NUMBER(WNOHANG | __WALL));
+    g->ended[i] = g->ended[--g->ended_count];
+    r = executor_run(main, b, e);
+  }
+  batch_free(b);
+  return r;
+}
+
+static int capture_with(struct frozen *f, struct process_state *s, struct executor *main, bool sibling,
+                        struct error *e) {
+  struct mappings maps = {0};
+  int r = mappings_read(s->pid, &maps);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
+  r = reap_ended_templates(s->engine, main, e) < 0 ||
+              descriptors_capture(s->pid, s->engine->debugger == s->pid,
+                                  s->engine->tree ? &s->engine->tree->writers : NULL, &s->descriptors, e) < 0 ||
+              working_directory_capture(s->pid, &s->directory, e) < 0 || capture_shared_memory(s, main, &maps, e) < 0 ||
+              files_capture(s, &maps, e) < 0 || threads_capture(f, main, s, e) < 0 ||
+              capture_identity(s, main, e) < 0 || zombies_capture(s, main, e) < 0 || capture_pages(s, main, e) < 0 ||
+              template_make_whole(f, main, sibling, &maps, s, e) < 0
+          ? -1
+          : 0;
+  mappings_done(&maps);
+  return r;
+}
+
+int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e) {
+  struct executor *main;
+  if (application_check(s, e) < 0 || survey_filter(s->pid, e) < 0)
+    return -1;
+  int r = fault(FAULT_capture_area);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot map memory into process %d", s->pid);
+  if (executor_open(f->tracer, s->pid, s->pid, NULL, &main, e) < 0)
+    return -1;
+  s->stopped = f->stopped;
+  s->area = executor_area(main);
+  s->instruction = executor_instruction(main);
+  r = capture_with(f, s, main, sibling, e);
+  if (r == 0 && s->engine->debugger && s->engine->debugger != s->pid)
+    r = breakpoints_find(s->pid, &s->breakpoint, &s->breakpoints, e);
+  if (executor_close(main, e) < 0 || r < 0)
+    return -1;
+  // Before the process goes on: while the template lets go of the descriptors, it keeps what the process closes.
+  return template_settle(&s->template, s->area, s->instruction, e) < 0 ? -1 : application_answer(s, e);
+}
+
+int capture_settle(struct process_state *s, struct error *e) {
+  if (signal_actions_read(s->template.x, &s->actions, e) < 0)
+    return -1;
+  lineage_set_base(s->engine, s->pid, s->node);
+  return 0;
+}
+
+struct snapshot *snapshot_of_all(struct engine *g, struct process_state **list, size_t count, uint64_t pause_us) {
+  struct snapshot *whole = must_alloc(sizeof *whole);
+  *whole = (struct snapshot){.engine = g, .process = list, .processes = count, .pause_us = pause_us};
+  files_take(g, &whole->files);
+  array_reserve(g->snapshot, g->snapshots, g->snapshot_capacity);
+  g->snapshot[g->snapshots++] = whole;
+  return whole;
+}
+
+struct snapshot *snapshot_of(struct process_state *s, uint64_t pause_us) {
+  struct process_state **list = must_alloc(sizeof s);
+  list[0] = s;
+  return snapshot_of_all(s->engine, list, 1, pause_us);
+}
+
+// The mappings may have been marked as those of this snapshot, which will never be the base of anything: the marks go,
+// and the next rewind compares.
+void process_abandon(struct process_state *s) {
+  if (s->node)
+    tracking_forget(lineage_line(s->engine, s->pid));
+  files_forget(s->engine);
+  process_free(s);
+}
+
+// ---- all of a session ----
+
+struct capturing {
+  struct engine *engine;
+  struct tree tree;
+  struct process_state **process;  // the program first, parents before their children
+  size_t count;
+};
+
+static bool is_listed(const struct capturing *c, pid_t pid) {
+  for (size_t i = 0; i < c->count; i++)
+    if (c->process[i]->pid == pid)
+      return true;
+  return false;
+}
+
+static void list_offspring(struct capturing *c, pid_t parent) {
+  for (size_t i = 0; i < c->tree.count; i++) {
+    const struct member *m = &c->tree.item[i];
+    if (m->is_zombie || m->parent != parent || is_listed(c, m->pid))
+      continue;
+    c->process[c->count++] = process_new(c->engine, m->pid);
+    list_offspring(c, m->pid);
+  }
+}
+
+static int list_processes(struct capturing *c, pid_t first, struct error *e) {
+  const struct member *m = tree_find(&c->tree, first);
+  if (!m || m->is_zombie)
+    return error_set(e, ERROR_NO_PROCESS, "process %d has ended", first);
+  c->process = must_alloc((c->tree.count + 1) * sizeof(struct process_state *));
+  c->process[c->count++] = process_new(c->engine, first);
+  list_offspring(c, first);
+  list_offspring(c, getpid());
+  return survey_sharing(&c->tree, e);
+}
+
+static int capture_all(struct capturing *c, struct error *e) {
+  for (size_t i = 0; c->count > 1 && i < c->count; i++)
+    pipe_ends_add(&c->tree.writers, c->process[i]->pid);
+  for (size_t i = 0; i < c->count; i++) {
+    struct member *m = tree_find(&c->tree, c->process[i]->pid);
+    c->process[i]->stop_is_news = m->stop_is_news;  // its parent has been asked before
+    if (capture_held(&m->frozen, c->process[i], m->parent == getpid(), e) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+static void abandon_all(struct capturing *c) {
+  for (size_t i = 0; i < c->count; i++)
+    process_abandon(c->process[i]);
+  free(c->process);
+}
+
+int engine_capture(struct engine *g, pid_t pid, struct snapshot **ret, struct error *e) {
+  struct capturing c = {.engine = g};
+  struct affinity affinity;
+  uint64_t pause_us = 0;
+  if (g->debugger && survey_processes(g, pid, e) < 0)
+    return -1;
+  files_begin(g);
+  affinity_join(&affinity, pid);
+  int r = tree_freeze(g, &c.tree, e);
+  if (r == 0) {
+    r = list_processes(&c, pid, e) < 0 ? -1 : capture_all(&c, e);
+    uint64_t since = c.tree.since_us;
+    tree_thaw(g, &c.tree);
+    pause_us = now_us() - since;
+  }
+  for (size_t i = 0; r == 0 && i < c.count; i++)
+    r = capture_settle(c.process[i], e);
+  affinity_leave(&affinity);
+  if (r < 0)
+    abandon_all(&c);
+  else
+    *ret = snapshot_of_all(g, c.process, c.count, pause_us);
+  return r;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: EPL-2.0
+// Restart: a process is built from an image, in a new set of namespaces.
+//
+// First everything that can be found out is (restart_check); then the caller starts a process under the old number
+// with the program's own executable, which we hold before it has done anything; engine_restart makes it what it was.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "engine/engine.h"
+#include "image/image.h"
+
+// A path that begins with the folders `from` begins with `to` now.
+struct path_change {
+  const char *from, *to;
+};
+
+struct restart_options {
+  const struct path_change *path;
+  size_t paths;
+  const char *environment;  // lines NAME=value, which replace values of the program's environment; NULL: none
+  bool files;               // files whose contents travel with the image are put back
+  bool force;               // go on although open files have changed
+  bool debugger;            // of an image with a debugger: it, not its program
+  int channel[2];           // what becomes the debugger's link to us: calls, orders
+  bool stopped;             // leave the process in a job-control stop, traced by nobody
+};
+
+struct restart;
+
+// Checks machine, files and numbers, and opens what will be needed. The image must stay open until restart_free.
+// Nothing is changed, but for the contents of kept files (options->files), last of all.
+int restart_check(const struct image *image, const struct restart_options *options, struct restart **ret,
+                  struct error *e);
+void restart_free(struct restart *r);  // NULL is fine
+
+// The process that the caller has to start: by exec of `executable` under the number `pid`.
+struct restart_start {
+  const char *executable;
+  pid_t pid;
+  bool leads_session;  // it had called setsid(2)
+  unsigned long personality;
+  uint64_t monotonic_ns, boottime_ns;  // its clocks go on from here
+};
+void restart_start(const struct restart *r, struct restart_start *ret);
+
+// Makes the process, which we have seized and which sits in a ptrace-stop behind its exec, what the image says, and
+// lets it go on. On failure the process is ended.
+int engine_restart(struct engine *g, struct restart *r, struct error *e);

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: EPL-2.0
+// What a restart is made of; shared by the files restart*.c.
+#pragma once
+
+#include "engine/restart.h"
+#include "engine/state.h"
+#include "proto/image.pb-c.h"
+#include "resource/recreate.h"
+
+// A value of the environment that is to be replaced.
+struct environment_patch {
+  uint64_t address;
+  char *bytes;
+  size_t size;
+};
+
+struct restart {
+  const struct image *image;
+  const Snapback__Image__Image *metadata;
+  const Snapback__Image__Process *process;
+  struct restart_options options;
+  struct recreation files;  // all that the image names, opened
+  char *executable;
+  char *directory;  // the working directory, today's path
+  struct environment_patch *patch;
+  size_t patches, patch_capacity;
+  struct mappings then;  // the image's, as /proc/PID/maps would list them
+  bool bridges_vdso;     // this kernel's is another one than the image's
+};
+
+// A restart under way.
+struct restarting {
+  struct restart *r;
+  struct engine *engine;
+  struct process_state *s;  // what is put back; it has no template
+  struct frozen f;
+  struct executor *main;
+  struct delivery *way;
+  uint64_t vdso;  // of the new process, now
+};
+
+// As engine_restart, but the process is left held, with everything in place for it to go on.
+int restart_held(struct engine *g, struct restart *r, struct frozen *ret, struct error *e);
+
+// Today's path of a file of the image; the caller frees it.
+char *restart_path(const struct restart *r, const char *path);
+
+// restart_machine.c
+int restart_check_machine(struct restart *r, struct error *e);
+
+// restart_files.c
+int restart_check_files(struct restart *r, struct error *e);
+int restart_put_files_back(struct restart *r, struct error *e);
+
+// restart_environment.c
+int restart_check_environment(struct restart *r, struct error *e);
+int restart_patch_environment(struct restarting *w, struct error *e);
+
+// restart_vdso.c
+int restart_check_vdso(struct restart *r, struct error *e);
+int restart_set_vdso_aside(struct restarting *w, const struct mappings *now, struct error *e);
+// To where the image has it, if it is the same one; the executor then uses it there.
+int restart_put_vdso_back(struct restarting *w, struct error *e);
+int restart_bridge_vdso(struct restarting *w, struct error *e);
+
+// restart_layout.c
+int restart_clear(struct restarting *w, struct error *e);
+int restart_set_fields(struct restarting *w, struct error *e);
+int restart_map(struct restarting *w, struct error *e);
+// A place of that size where neither has anything; 0: none.
+uint64_t restart_free_place(const struct mappings *now, const struct mappings *then, uint64_t size);
+
+// restart_memory.c
+int restart_fill(struct restarting *w, struct error *e);
+
+// restart_snapshot.c: the image's process as the rest of the engine knows it
+int restart_describe(struct restarting *w, struct error *e);

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: EPL-2.0
+// What an image tells of one process, but for its threads.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "engine/save_state.h"
+#include "proc/map_flags.h"
+#include "proc/memory_fields.h"
+
+typedef Snapback__Image__Process Process;
+#define KIND(name) SNAPBACK__IMAGE__MAPPING_KIND__MAPPING_KIND_##name
+
+// ---- mappings ----
+
+static Snapback__Image__MappingKind kind_of(const struct mapping *m) {
+  if (mapping_is_special(m) || m->start >= arch_user_end)
+    return KIND(KERNEL);
+  if (mapping_is_shared_memory(m))
+    return KIND(SHARED_OBJECT);
+  if (m->shared)
+    return KIND(FILE_SHARED);
+  return m->inode ? KIND(FILE_PRIVATE) : KIND(ANONYMOUS);
+}
+
+static void describe_flags(Snapback__Image__Mapping *mapping, const struct map_flags *flags) {
+  if (!flags)
+    return;
+  mapping->flags = (uint32_t)flags->flags;
+  for (size_t i = 0; i < flags->advices; i++)
+    APPEND(mapping->advice, mapping->n_advice, (uint32_t)flags->advice[i]);
+}
+
+static Snapback__Image__Mapping *describe_mapping(const struct process_state *s, size_t first_object,
+                                                  const struct mapping *m) {
+  Snapback__Image__Mapping *mapping = NEW(Mapping, MAPPING);
+  mapping->start = m->start;
+  mapping->end = m->end;
+  mapping->protection = (uint32_t)m->protection;
+  mapping->kind = kind_of(m);
+  mapping->offset = m->offset;
+  mapping->name = must_strdup(m->name);
+  if (m->inode && mapping->kind != KIND(KERNEL)) {
+    mapping->file = describe_named_file(m->name, m->inode);
+    mapping->shared_object = shared_object_id(&s->shared, first_object, m->device, m->inode);
+  }
+  return mapping;
+}
+
+static int describe_mappings(const struct process_state *s, size_t first_object, const struct mappings *maps,
+                             Process *p, struct error *e) {
+  _cleanup_free_ struct map_flags *flags = NULL;
+  size_t count = 0;
+  int r = map_flags_read(s->template.pid, &flags, &count);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read how the mappings of process %d were made", s->pid);
+  for (size_t i = 0; i < maps->count; i++) {
+    Snapback__Image__Mapping *mapping = describe_mapping(s, first_object, &maps->item[i]);
+    describe_flags(mapping, map_flags_at(flags, count, mapping->start));
+    APPEND(p->mapping, p->n_mapping, mapping);
+  }
+  return 0;
+}
+
+static void describe_kept_out(const struct process_state *s, Process *p) {
+  for (size_t i = 0; i < s->kept_out_count; i++) {
+    Snapback__Image__PageRange *range = NEW(PageRange, PAGE_RANGE);
+    range->start = s->kept_out[i].start;
+    range->end = s->kept_out[i].end;
+    APPEND(p->kept_out, p->n_kept_out, range);
+  }
+}
+
+// ---- what the template has of the process ----
+
+int save_describe_memory_fields(const struct process_state *s, Process *p, struct error *e) {
+  struct memory_fields m;
+  int r = memory_fields_read(s->template.pid, &m);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read where the memory of process %d is", s->pid);
+  Snapback__Image__MemoryFields *fields = p->memory_fields = NEW(MemoryFields, MEMORY_FIELDS);
+  fields->start_code = m.start_code;
+  fields->end_code = m.end_code;
+  fields->start_data = m.start_data;
+  fields->end_data = m.end_data;
+  fields->start_brk = m.start_brk;
+  fields->brk = s->brk;
+  fields->start_stack = m.start_stack;
+  fields->arg_start = m.arg_start;
+  fields->arg_end = m.arg_end;
+  fields->env_start = m.env_start;
+  fields->env_end = m.env_end;
+  return 0;
+}
+
+static char *link_of(const char *path) {
+  char target[SAVE_PATH_MAX];
+  ssize_t n = readlink(path, target, sizeof target - 1);
+  return n < 0 ? must_strdup("") : must_format("%.*s", (int)n, target);
+}
+
+static void describe_folder_and_executable(const struct process_state *s, Process *p) {
+  _cleanup_free_ char *exe = must_format("/proc/%d/exe", s->template.pid);
+  _cleanup_free_ char *link = link_of(exe);
+  p->executable = describe_named_file(link, s->executable_inode);
+  _cleanup_free_ char *pin = must_format("/proc/self/fd/%d", s->directory.pin);
+  p->working_directory = s->directory.pin >= 0 ? link_of(pin) : must_strdup("");
+  p->umask = s->directory.umask;
+}
+
+static void describe_limits(const struct process_state *s, Process *p) {
+  for (int i = 0; i < (int)RLIM_NLIMITS; i++) {
+    struct rlimit limit;
+    if (prlimit(s->template.pid, (__rlimit_resource_t)i, NULL, &limit) < 0)
+      continue;
+    Snapback__Image__Limit *item = NEW(Limit, LIMIT);
+    item->resource = (uint32_t)i;
+    item->soft = limit.rlim_cur;
+    item->hard = limit.rlim_max;
+    APPEND(p->limit, p->n_limit, item);
+  }
+}
+
+static uint64_t personality_of(pid_t pid) {
+  char path[64];
+  _cleanup_free_ char *text = NULL;
+  (void)snprintf(path, sizeof path, "/proc/%d/personality", pid);
+  return file_read(path, 64, &text, NULL) < 0 ? 0 : strtoull(text, NULL, 16);
+}
+
+// The debugger, if it is in the image, too.
+static pid_t debugger_of(const struct process_state *s, const Snapback__Image__Image *image) {
+  for (size_t i = 0; i < image->n_process; i++)
+    if (s->engine->debugger != s->pid && image->process[i]->pid == s->engine->debugger)
+      return s->engine->debugger;
+  return 0;
+}
+
+static Process *begin_process(const struct process_state *s, struct describing *d) {
+  Process *p = NEW(Process, PROCESS);
+  APPEND(d->image->process, d->image->n_process, p);
+  p->pid = s->pid;
+  p->group = s->group;
+  p->session = s->session;
+  p->foreground = s->was_foreground;
+  p->space = (uint32_t)d->image->n_process;
+  p->area = s->area;
+  p->personality = personality_of(s->template.pid);
+  p->is_debugger = s->engine->debugger == s->pid;
+  p->traced_by = debugger_of(s, d->image);
+  set_bytes(&p->auxiliary_vector, s->auxiliary_vector, s->auxiliary_size);
+  timers_describe(&s->timers, p);
+  pending_describe(&s->pending, &p->pending_signal, &p->n_pending_signal);
+  set_bytes(&p->signal_actions, &s->actions, sizeof s->actions);
+  return p;
+}
+
+int save_describe_process(struct describing *d, const struct process_state *s, struct error *e) {
+  struct mappings maps;
+  int r = template_mappings(s, &maps);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
+  size_t first_object = d->image->n_shared_object;
+  Process *p = begin_process(s, d);
+  describe_folder_and_executable(s, p);
+  describe_limits(s, p);
+  describe_kept_out(s, p);
+  application_describe(s, p);
+  shared_memory_describe(d, &s->shared, &maps, &s->descriptors);
+  descriptors_describe(d, &s->descriptors, &s->shared, first_object, p);
+  r = save_describe_memory_fields(s, p, e) < 0 || describe_mappings(s, first_object, &maps, p, e) < 0 ? -1 : 0;
+  if (r == 0)
+    save_describe_threads(s, &maps, p);
+  mappings_done(&maps);
+  return r;
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: EPL-2.0
+// What a live snapshot is made of. Owned by the engine; touched by the supervisor's thread only.
+#pragma once
+
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "engine/application.h"
+#include "engine/engine.h"
+#include "kernel/calls.h"
+#include "proc/maps.h"
+#include "resource/descriptors.h"
+#include "resource/kept_files.h"
+#include "resource/pending.h"
+#include "resource/shared_memory.h"
+#include "resource/signals.h"
+#include "resource/timers.h"
+#include "resource/working_directory.h"
+#include "trace/arch/arch.h"
+#include "trace/executor.h"
+
+// All threads of one process, held in ptrace-stop; the main thread comes first.
+struct frozen {
+  struct executor *tracer;
+  pid_t pid;
+  pid_t *tid;
+  size_t count;
+  uint64_t since_us;
+  bool untold;   // a debugger is the tracer, and is not to hear of threads that come and go
+  bool stopped;  // by job control
+};
+
+// What is put back into a thread: what a tracer sees, and what only the thread itself knows.
+struct thread_state {
+  pid_t tid;
+  struct registers registers;
+  unsigned char *extended;  // FPU, SSE, AVX…
+  size_t extended_size;
+  uint64_t mask;
+  uint64_t debug[ARCH_DEBUG_REGISTERS];
+  siginfo_t info;
+  bool has_info;
+  struct pending_signals pending;
+  uint64_t caught;    // signals that have a handler
+  bool stop_pending;  // a SIGSTOP of the debugger that it has yet to meet
+  uint64_t robust_head, robust_size;
+  struct rseq_configuration rseq;
+  uint64_t tid_address;  // clear_child_tid
+  stack_t alternate;
+  char name[16];
+};
+
+// A frozen copy-on-write clone of the process: the store of its memory. It holds no descriptors and sits
+// in ptrace-stop for all its life.
+struct template {
+  pid_t pid;
+  struct executor *x;
+};
+
+// A place in the line of snapshots of one process: which pages changed since `base`. Nodes outlive their
+// snapshots as long as others descend from them.
+struct page_range {
+  uint64_t start, end;
+};
+struct lineage {
+  struct lineage *base;
+  struct page_range *range;
+  size_t ranges, capacity;
+  unsigned children;
+  unsigned images;  // that were written of it, and that later ones can build on
+  bool in_use;      // by a snapshot
+};
+
+struct breakpoint_byte {
+  uint64_t address;
+  unsigned char original[ARCH_BREAKPOINT];
+};
+
+// A child that has ended and has not been waited for.
+struct zombie {
+  pid_t pid;
+  uint64_t start;
+  int status;  // of exit(2), or the signal that it died by
+  bool is_exit;
+};
+
+// What a snapshot holds of one process.
+struct process_state {
+  struct engine *engine;
+  pid_t pid;
+  struct thread_state *thread;
+  size_t threads;
+  struct template template;
+  struct lineage *node;
+  uint64_t brk;
+  uint64_t area, instruction;  // where our own calls are made from, in the process and its template
+  uint64_t executable_device, executable_inode;
+  char *auxiliary_vector;  // auxv of the process: another one after an exec
+  size_t auxiliary_size;
+  pid_t parent;
+  uint64_t identity;     // see struct line
+  pid_t group, session;  // 0: not in this namespace
+  bool was_foreground;   // its group had the terminal
+  bool stopped;          // by job control
+  bool stop_is_news;     // its parent has not waited for the stop yet
+  struct zombie *zombie;
+  size_t zombies;
+  struct descriptors descriptors;
+  struct shared_memory shared;
+  struct signal_actions actions;
+  struct pending_signals pending;  // of the process; each thread has its own
+  struct timers timers;
+  struct working_directory directory;
+  struct page_range *kept_out;  // memory that the program keeps out of its own clones
+  size_t kept_out_count;
+  struct breakpoint_byte *breakpoint;  // inserted by a debugger when it was taken
+  size_t breakpoints;
+  struct application application;
+  uint64_t monotonic_ns, boottime_ns;  // the clocks, when it was taken
+};
+
+// The processes of a session, at one instant: parents before their children.
+struct snapshot {
+  struct engine *engine;
+  struct process_state **process;
+  size_t processes;
+  uint64_t pause_us;
+  struct kept_files files;  // where files are rewound with the program: see engine/files.h
+};
+
+// The snapshot with which a living process shares the pages that it has not changed.
+struct line {
+  pid_t pid;
+  uint64_t start;     // of the process, since boot, in clock ticks
+  uint64_t identity;  // the same for all that the engine has made of one process of the program's
+  struct lineage *base;
+  int marker;  // a userfaultfd with which the mappings of the base are registered; -1: none
+};
+
+// A jump pad in use: see engine/pad.h.
+struct pad {
+  uint64_t address;
+  pid_t reporter;
+  const struct thread_state *reporter_state;
+  const struct thread_state **missing;  // threads to be made, by number
+  size_t missing_count, made;
+  unsigned under_way;  // in the passage that the debugger is stepping
+};
+
+// A template that its parent, which is not us, has to reap.
+struct ended {
+  pid_t pid, parent;
+};
+
+struct engine {
+  struct snapshot **snapshot;
+  size_t snapshots, snapshot_capacity;
+  struct lineage **node;
+  size_t nodes, node_capacity;
+  struct line *line;
+  size_t lines, line_capacity;
+  uint64_t identities;  // that were given
+  pid_t debugger;       // traces the program; 0: none
+  pid_t inferior;
+  struct application application;
+  struct pad pad;
+  struct tree *tree;    // all processes, while they are held; NULL: they are not
+  struct ended *ended;  // templates that were killed and are not reaped yet
+  size_t ended_count, ended_capacity;
+  struct saved_image *saved;  // see engine/save_state.h
+  size_t saved_count, saved_capacity;
+  pid_t *writer;  // processes that write images, and those that were killed and are not reaped yet
+  size_t writers, writer_capacity;
+  struct content_store *contents;  // of files that are rewound with the program; NULL: they stay as they are
+  struct kept_files files;         // of the snapshot that is being taken
+  struct kept_files early_files;   // the same, as they were shortly before it
+  struct files_plan *files_plan;   // of the rewind under way
+  char files_note[384];
+};
+
+// freeze.c
+int freeze(pid_t pid, struct frozen *ret, struct error *e);
+int freeze_main_thread(pid_t pid, struct frozen *ret, struct error *e);  // its other threads go on
+bool frozen_holds(const struct frozen *f, pid_t tid);
+void thaw(struct frozen *f);
+uint64_t now_us(void);
+
+// threads.c
+int threads_capture(struct frozen *f, struct executor *main, struct process_state *s, struct error *e);
+void threads_done(struct process_state *s);
+// Sets what a tracer can set; the thread must be stopped.
+int thread_set(struct executor *tracer, pid_t pid, const struct thread_state *t, struct error *e);
+// Sets what only the thread itself can set (all of it for a thread that is new).
+// `now`: the registration that it has, NULL for a thread that is new.
+int thread_set_inside(struct executor *x, const struct thread_state *t, const struct rseq_configuration *now,
+                      struct error *e);
+int thread_read_rseq(struct executor *tracer, pid_t tid, struct rseq_configuration *ret, struct error *e);
+// clone3(2) in a stopped thread: the new number, or -errno.
+int64_t clone_there(struct executor *x, const struct clone_args *args, struct error *e);
+// Makes a thread with the number `tid` by a clone in `x`, stopped and traced; ends a surplus one.
+struct clone_args thread_clone_args(const struct thread_state *t);
+int thread_make(struct frozen *f, struct executor *main, const struct thread_state *t, struct error *e);
+int thread_end(struct frozen *f, struct executor *main, pid_t tid, struct error *e);
+
+// signals.c
+int signals_capture(struct frozen *f, struct executor *main, struct process_state *s, struct error *e);
+int signals_put_back(struct process_state *s, struct executor *main, struct error *e);  // once all threads are set
+
+// template.c
+int template_make(struct executor *main, bool sibling, struct template *ret, struct error *e);
+// Takes a template that was made with `sibling` false over from its tracer, which has to be in a quiet state.
+int template_take_over(struct template *t, struct executor *tracer, uint64_t instruction, struct error *e);
+// Sets it to rest, the process being held still.
+int template_settle(struct template *t, uint64_t area, uint64_t instruction, struct error *e);
+void template_end(struct engine *g, struct template *t);
+// One that has ended and is not our own child stays a zombie until its parent is made to reap it: capture.c does.
+void template_note_end(struct engine *g, pid_t pid);
+// A copy of the process under the number `pid`, held, its parent the process: with its memory, threads but the main one
+// gone. 0 or -1.
+int process_fork(struct executor *main, pid_t pid, struct error *e);
+// Fails when the template has been killed from outside: asked before anything is done that needs it.
+int template_check(const struct process_state *s, struct error *e);
+// The mappings that the process had: without our area, which the template keeps. 0 or -errno.
+int template_mappings(const struct process_state *s, struct mappings *ret);
+pid_t template_clone(struct template *t, pid_t pid, struct error *e);
+
+// kept_out.c: a template that holds also what the program keeps out of its clones.
+int template_make_whole(struct frozen *f, struct executor *main, bool sibling, const struct mappings *maps,
+                        struct process_state *s, struct error *e);
+int kept_out_restore(struct process_state *s, struct executor *main, struct error *e);
+int kept_out_put_back(struct process_state *s, struct executor *main, struct error *e);  // whatever is kept out now
+
+// lineage.c
+struct line *lineage_line(struct engine *g, pid_t pid);
+struct lineage *lineage_base(const struct engine *g, pid_t pid);
+// Who the living process of this number is; another one than before shares nothing with the snapshots of that.
+uint64_t lineage_identify(struct engine *g, pid_t pid);
+// The process has been made anew from a snapshot of the one with that identity; it has the memory of `base`.
+void lineage_adopt(struct engine *g, pid_t pid, uint64_t identity, struct lineage *base);
+void lineage_set_base(struct engine *g, pid_t pid, struct lineage *base);
+struct lineage *lineage_new(struct engine *g, struct lineage *base);
+void lineage_drop(struct engine *g, struct lineage *n);  // its snapshot is gone
+void lineage_retain(struct lineage *n);                  // for an image
+void lineage_release(struct engine *g, struct lineage *n);
+// Pages that may differ between the two, about; UINT64_MAX: they have nothing in common.
+uint64_t lineage_distance(const struct lineage *from, const struct lineage *to);
+void lineage_add(struct lineage *n, uint64_t start, uint64_t end);
+// `unsure`: the kernel cannot tell which pages have changed; all count as such.
+int lineage_note(struct lineage *n, pid_t pid, bool unsure, uint64_t skip, struct error *e);
+// Marks the words of pages in [start, end) that differ between `from` and `to` as exclusive.
+void lineage_mark(const struct lineage *from, const struct lineage *to, uint64_t start, uint64_t end, uint64_t *words);
+
+// tracking.c: which mappings are still those of the base.
+void tracking_mark(struct engine *g, struct executor *main, struct error *e);
+void tracking_forget(struct line *l);
+// The kernel merges equal pages of the process (KSM): a page that is shared may have changed all the same.
+bool tracking_merges_pages(pid_t pid);
+bool tracking_is_moved(int pagemap, const struct mapping *m);
+
+// pages.c
+// Mappings of the template that lie in [start, end).
+int pages_put_back(struct process_state *s, struct executor *main, uint64_t start, uint64_t end,
+                   struct rewind_report *report, struct error *e);
+
+// breakpoints.c: the breakpoint instructions that a debugger has inserted in mapped files.
+int breakpoints_find(pid_t pid, struct breakpoint_byte **ret, size_t *ret_count, struct error *e);
+// Leaves exactly those of `now` in the memory that came from the snapshot.
+int breakpoints_put_back(const struct process_state *s, const struct breakpoint_byte *now, size_t count,
+                         struct error *e);
+
+// layout.c
+// Where our area fits in both; 0: nowhere.
+uint64_t place_free_in_both(const struct mappings *a, const struct mappings *b);
+// Makes a mapping anew that was one and is in pieces, which mremap(2) would refuse; its pages are to be copied.
+// 1: [*start, *end) was made anew; 0: there is none; -1.
+int layout_join_pieces(struct process_state *s, struct executor *main, uint64_t *start, uint64_t *end, struct error *e);
+int layout_put_back(struct process_state *s, struct executor *main, struct rewind_report *report, struct error *e);
+
+// exec_copy.c: `x`, in a copy of the process's parent under its number, is consumed. Afterwards the process has no
+// memory.
+int exec_copy(const struct process_state *s, const struct frozen *f, struct executor *x, struct error *e);
+
+// zombies.c
+int zombies_capture(struct process_state *s, struct executor *main, struct error *e);
+// Whether there is a stop of its child `pid` that the process has not waited for. 1, 0, or -1.
+int stop_is_news(struct executor *main, pid_t pid, struct error *e);
+int zombie_make(struct process_state *parent, struct executor *main, const struct zombie *z, struct error *e);
+
+// survey.c: refuses by name what cannot be captured.
+int survey_processes(const struct engine *g, pid_t pid, struct error *e);
+int survey_mappings(pid_t pid, const struct mappings *maps, struct error *e);
+int survey_filter(pid_t pid, struct error *e);
+struct tree;
+int survey_sharing(const struct tree *t, struct error *e);  // what parents and children may not share
+int survey_timers(const struct process_state *s, struct error *e);
+
+// capture.c
+struct process_state *process_new(struct engine *g, pid_t pid);
+void process_free(struct process_state *s);
+void process_abandon(struct process_state *s);  // frees one whose capture failed
+// A snapshot of that one process, listed with its engine.
+struct snapshot *snapshot_of(struct process_state *s, uint64_t pause_us);
+struct snapshot *snapshot_of_all(struct engine *g, struct process_state **list, size_t count, uint64_t pause_us);
+// `sibling`: the template becomes a child of the process's own parent (which must be us).
+int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e);
+int capture_settle(struct process_state *s, struct error *e);  // what is left to do once the process goes on
+
+// rewind.c, rebuild.c
+// A rewind in place under way.
+struct rewinding {
+  struct frozen *f;
+  struct process_state *s;
+  struct executor *main;  // in the main thread; its owner closes it
+  struct descriptor_plan *plan;
+  bool leaves_threads;               // threads that have ended since are made by the caller
+  struct breakpoint_byte *inserted;  // by a debugger, now
+  size_t inserted_count;
+};
+// All that can fail while the process is still untouched.
+int rewind_prepare(struct frozen *f, struct process_state *s, struct rewinding *ret, struct error *e);
+// Everything but the registers of the threads. On failure the process is neither what it was nor what it is to be.
+int rewind_change(struct rewinding *w, struct rewind_report *report, struct error *e);
+void rewinding_done(struct rewinding *w);  // not the executor
+
+// 0: done; -1: failed before anything was changed; -2: failed under way, the process must be built anew.
+int rewind_held(struct frozen *f, struct process_state *s, struct rewind_report *report, struct error *e);
+int rebuild(struct process_state *s, struct frozen *ret, struct rewind_report *report, struct error *e);
+void process_end(struct frozen *f);
+int make_missing_threads(struct frozen *f, struct process_state *s, struct executor *main, struct rewind_report *report,
+                         struct error *e);
+int set_threads_inside(struct frozen *f, struct process_state *s, struct executor *main, size_t existing,
+                       struct error *e);
+int set_threads(struct frozen *f, struct process_state *s, struct error *e);
+bool has_other_executable(const struct process_state *s);

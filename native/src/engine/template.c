@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: EPL-2.0
+// Templates: frozen copy-on-write clones of a process.
+#include <errno.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/memory.h"
+#include "engine/state.h"
+#include "proc/status.h"
+
+enum { STOPPED = 0x7f };  // a status that waitpid(2) could give
+enum { NUMBER_TRIES = 2000, NUMBERS_FROM = 20000 };
+
+// CLONE_UNTRACED keeps a debugger's fork events away; CLONE_PTRACE still makes its tracer the clone's.
+static int64_t clone_process(struct executor *x, uint64_t more, struct error *e) {
+  struct clone_args args = {.flags = CLONE_PTRACE | CLONE_UNTRACED | more};
+  return clone_there(x, &args, e);
+}
+
+// Templates have numbers from a range of their own: one that belonged to a thread which has ended since must stay
+// free, or that thread could not be brought back. CLONE_FILES: a copy of the descriptors would cost time, and would
+// hide an end of file from the program, or keep its locks.
+static int64_t clone_template(struct executor *main, bool sibling, struct error *e) {
+  pid_t next = kernel_last_pid();
+  int r = fault(FAULT_capture_clone);
+  if (r < 0)
+    return -ENOMEM;
+  if (next > 0)
+    (void)kernel_set_last_pid(executor_pid(main) > NUMBERS_FROM ? 1 : NUMBERS_FROM);
+  int64_t pid = clone_process(main, CLONE_FILES | (sibling ? CLONE_PARENT : 0), e);
+  if (next > 0)
+    (void)kernel_set_last_pid(next);
+  return pid;
+}
+
+int template_make(struct executor *main, bool sibling, struct template *ret, struct error *e) {
+  int64_t pid = clone_template(main, sibling, e);
+  if (pid == -ENOMEM)
+    return error_set(
+        e, ERROR_NO_MEMORY,
+        "not enough memory for a template of process %d: delete snapshots, or give the machine more memory",
+        executor_pid(main));
+  if (pid == -EAGAIN)
+    return error_set(e, ERROR_NO_MEMORY,
+                     "no process number is left for a template of process %d: delete snapshots, or raise ulimit -u",
+                     executor_pid(main));
+  if (pid < 0)
+    return error_set_errno(e, (int)pid, "cannot clone process %d", executor_pid(main));
+  *ret = (struct template){.pid = (pid_t)pid};
+  return 0;
+}
+
+static int await_stopped(pid_t pid, struct error *e) {
+  int status;
+  while (waitpid(pid, &status, __WALL) < 0)
+    if (errno != EINTR)
+      return error_set_errno(e, -errno, "cannot wait for process %d", pid);
+  if (!WIFSTOPPED(status))
+    return error_set(e, ERROR_FAILED, "process %d ended as soon as it was cloned", pid);
+  return ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) < 0
+             ? error_set_errno(e, -errno, "cannot trace process %d", pid)
+             : 0;
+}
+
+// The debugger's thread lets the clone go into pause(2), with all signals blocked, and we seize it there.
+int template_take_over(struct template *t, struct executor *tracer, uint64_t instruction, struct error *e) {
+  static const uint64_t all = ~(uint64_t)0, none[6];
+  struct registers registers;
+  struct batch *b = batch_new();
+  size_t status = batch_data(b, NULL, sizeof(int)), at = batch_data(b, NULL, sizeof registers);
+  (void)CALL(b, SYS_wait4, NUMBER(t->pid), POINTER(status), NUMBER(__WALL));
+  (void)CALL(b, SYS_ptrace, NUMBER(PTRACE_GETREGS), NUMBER(t->pid), NUMBER(0), POINTER(at));
+  int r = executor_run(tracer, b, e);
+  memcpy(&registers, batch_at(b, at), sizeof registers);
+  arch_start_call(&registers, instruction, SYS_pause, none);
+  batch_clear(b);
+  at = batch_data(b, &registers, sizeof registers);
+  size_t mask = batch_data(b, &all, sizeof all);
+  (void)CALL(b, SYS_ptrace, NUMBER(PTRACE_SETREGS), NUMBER(t->pid), NUMBER(0), POINTER(at));
+  (void)CALL(b, SYS_ptrace, NUMBER(PTRACE_SETSIGMASK), NUMBER(t->pid), NUMBER(8), POINTER(mask));
+  (void)CALL(b, SYS_ptrace, NUMBER(PTRACE_DETACH), NUMBER(t->pid), NUMBER(0), NUMBER(0));
+  if (r == 0)
+    r = executor_run(tracer, b, e);
+  for (unsigned i = 0; r == 0 && i < 3; i++)
+    if (batch_result(b, i) < 0)
+      r = error_set_errno(e, (int)batch_result(b, i), "cannot take template %d over from the debugger", t->pid);
+  batch_free(b);
+  if (r == 0 && (ptrace(PTRACE_SEIZE, t->pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) < 0 ||
+                 ptrace(PTRACE_INTERRUPT, t->pid, 0, 0) < 0))
+    r = error_set_errno(e, -errno, "cannot trace template %d", t->pid);
+  return r;
+}
+
+// A template leaves the session and the group, whose numbers it would keep busy, and holds no descriptors. To leave the
+// table that it shares the kernel copies it and closes the copy: nobody else may close anything meanwhile.
+static int leave_all(struct executor *x, struct error *e) {
+  struct batch *b = batch_new();
+  (void)CALL(b, SYS_setsid, NUMBER(0));
+  unsigned closed = CALL(b, SYS_close_range, NUMBER(0), NUMBER(~0U), NUMBER(CLOSE_RANGE_UNSHARE));
+  int r = executor_run(x, b, e);
+  if (r == 0 && batch_result(b, closed) < 0)
+    r = error_set_errno(e, (int)batch_result(b, closed), "cannot close the descriptors of a template");
+  batch_free(b);
+  return r;
+}
+
+int template_settle(struct template *t, uint64_t area, uint64_t instruction, struct error *e) {
+  if (await_stopped(t->pid, e) < 0)
+    return -1;
+  int r = fault(FAULT_capture_template);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot set template %d to rest", t->pid);
+  if (executor_adopt(executor_self(), t->pid, area, instruction, true, &t->x, e) < 0)
+    return -1;
+  return leave_all(t->x, e);
+}
+
+int template_mappings(const struct process_state *s, struct mappings *ret) {
+  int r = mappings_read(s->template.pid, ret);
+  if (r == 0 && !ret->count) {
+    mappings_done(ret);
+    return -ESRCH;  // killed, and not reaped yet: what has no memory must not be taken for the program's
+  }
+  if (r == 0)
+    mappings_cut(ret, s->area, s->area + EXECUTOR_AREA);
+  return r;
+}
+
+int template_check(const struct process_state *s, struct error *e) {
+  struct process_status status;
+  if (s->template.pid && status_read(s->template.pid, &status) == 0 && status.state == 't')
+    return 0;
+  return error_set(
+      e, ERROR_NO_SUCH_SNAPSHOT,
+      "the process that held the memory of this snapshot has been killed (for lack of memory, perhaps), so "
+      "the snapshot is lost: rewind to another one");
+}
+
+void template_note_end(struct engine *g, pid_t pid) {
+  struct process_status s;
+  if (kill(pid, 0) < 0 || status_read(pid, &s) < 0 || s.parent == getpid())
+    return;
+  array_reserve(g->ended, g->ended_count, g->ended_capacity);
+  g->ended[g->ended_count++] = (struct ended){.pid = pid, .parent = s.parent};
+}
+
+void template_end(struct engine *g, struct template *t) {
+  if (!t->pid)
+    return;
+  (void)kill(t->pid, SIGKILL);
+  executor_forget(t->x);
+  int status;
+  do {
+    if (waitpid(t->pid, &status, __WALL) >= 0)
+      continue;
+    if (errno != EINTR)
+      break;
+    status = STOPPED;
+  } while (WIFSTOPPED(status));
+  template_note_end(g, t->pid);
+  *t = (struct template){0};
+}
+
+static void end_wrong_one(pid_t pid) {
+  (void)kill(pid, SIGKILL);
+  int status;
+  while (waitpid(pid, &status, __WALL) >= 0 || errno == EINTR)
+    if (WIFEXITED(status) || WIFSIGNALED(status))
+      break;
+}
+
+static int next_number(pid_t pid, struct error *e) {
+  int r = kernel_set_last_pid(pid - 1);
+  return r < 0 ? error_set_errno(e, r, "cannot ask for the process number %d", pid) : 0;
+}
+
+int process_fork(struct executor *main, pid_t pid, struct error *e) {
+  for (int i = 0; i < NUMBER_TRIES; i++) {
+    if (next_number(pid, e) < 0)
+      return -1;
+    struct clone_args args = {.flags = CLONE_PTRACE | CLONE_UNTRACED, .exit_signal = SIGCHLD};
+    int64_t clone = clone_there(main, &args, e);
+    if (clone < 0)
+      return error_set_errno(e, (int)clone, "cannot make process %d again", pid);
+    if (clone == pid)
+      return await_stopped(pid, e);
+    end_wrong_one((pid_t)clone);
+    (void)executor_call(main, e, SYS_wait4, (uint64_t)clone, 0, __WALL, 0, 0, 0);
+    (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+  }
+  return error_set(e, ERROR_BUSY, "the process number %d is in use by another process of the session", pid);
+}
+
+// A clone of the template with the number `pid`, stopped and traced by us, with its area. The pid, or -1.
+pid_t template_clone(struct template *t, pid_t pid, struct error *e) {
+  int r = fault(FAULT_rebuild_clone);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot build process %d anew", pid);
+  for (int i = 0; i < NUMBER_TRIES; i++) {
+    if (next_number(pid, e) < 0)
+      return -1;
+    int64_t clone = clone_process(t->x, CLONE_PARENT, e);
+    if (clone < 0)
+      return error_set_errno(e, (int)clone, "cannot build process %d anew", pid);
+    if (clone == pid)
+      return await_stopped(pid, e) < 0 ? -1 : pid;
+    end_wrong_one((pid_t)clone);
+    (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+  }
+  return error_set(e, ERROR_BUSY, "the process number %d is in use by another process of the session", pid);
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: EPL-2.0
+// Holding a whole session, and who is whose child in it.
+#include "engine/tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "proc/status.h"
+
+struct member *tree_find(const struct tree *t, pid_t pid) {
+  for (size_t low = 0, high = t ? t->count : 0; low < high;) {
+    size_t middle = (low + high) / 2;
+    if (t->item[middle].pid == pid)
+      return &t->item[middle];
+    if (t->item[middle].pid < pid)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return NULL;
+}
+
+static void insert(struct tree *t, const struct member *m) {
+  array_reserve(t->item, t->count, t->capacity);
+  size_t at = t->count++;
+  for (; at > 0 && t->item[at - 1].pid > m->pid; at--)
+    t->item[at] = t->item[at - 1];
+  t->item[at] = *m;
+}
+
+// What a debugger traces is held by its own calls, not by ours.
+static bool is_passed_over(const struct engine *g, pid_t pid) {
+  return pid == getpid() || engine_owns(g, pid) || (g->debugger && pid == g->inferior);
+}
+
+// A main thread that has ended before others looks like a zombie, too.
+static bool has_other_threads(pid_t pid) {
+  _cleanup_free_ pid_t *list = NULL;
+  size_t count = 0;
+  return thread_list(pid, &list, &count) == 0 && count > 1;
+}
+
+static bool has_gone(pid_t pid, bool *ret_is_zombie) {
+  struct process_status s;
+  if (status_read(pid, &s) < 0 || s.state == 'X')
+    return true;
+  *ret_is_zombie = s.state == 'Z' && !has_other_threads(pid);
+  return false;
+}
+
+// One that ended while it was being held shows to its parent only when we, its tracer, have taken the end.
+static void give_to_parent(pid_t pid) {
+  struct process_status s;
+  int status;
+  if (status_read(pid, &s) == 0 && s.parent != getpid() && s.tracer == getpid())
+    (void)waitpid(pid, &status, __WALL | WNOHANG);
+}
+
+// 1: the session is to be listed again; 0: it has gone; -1.
+static int hold(struct tree *t, pid_t pid, struct error *e) {
+  struct member m = {.pid = pid};
+  struct error why = {0};
+  if (has_gone(pid, &m.is_zombie) || process_start_time(pid, &m.start) < 0)
+    return 0;
+  if (!m.is_zombie && freeze(pid, &m.frozen, &why) < 0) {
+    bool has_ended = has_gone(pid, &m.is_zombie) || m.is_zombie;
+    if (has_ended)
+      give_to_parent(pid);
+    else
+      *e = why;
+    return has_ended ? 1 : -1;
+  }
+  insert(t, &m);
+  return 1;
+}
+
+// Those that run on while others are held may start more. In the order of their numbers parents come first, so that one
+// that waits in vfork(2) gets to its stop when its child has executed another program.
+static int hold_all(struct engine *g, struct tree *t, struct error *e) {
+  bool again = true;
+  while (again) {
+    _cleanup_free_ pid_t *list = NULL;
+    size_t count;
+    int r = process_list(&list, &count);
+    if (r < 0)
+      return error_set_errno(e, r, "cannot list the processes of the session");
+    again = false;
+    for (size_t i = 0; i < count; i++) {
+      if (is_passed_over(g, list[i]) || tree_find(t, list[i]))
+        continue;
+      r = hold(t, list[i], e);
+      if (r < 0)
+        return -1;
+      again = again || r > 0;
+    }
+  }
+  return 0;
+}
+
+static void find_offspring(struct tree *t) {
+  const pid_t self = getpid();
+  for (size_t i = 0; i < t->count; i++) {
+    struct member *m = &t->item[i];
+    struct process_status s;
+    m->parent = status_read(m->pid, &s) == 0 ? s.parent : 0;
+  }
+  for (size_t i = 0; i < t->count; i++) {
+    const struct member *m = &t->item[i];
+    struct member *parent = m->is_zombie ? NULL : tree_find(t, m->parent);
+    for (; parent && !parent->has_offspring; parent = tree_find(t, parent->parent))
+      parent->has_offspring = true;
+    // An orphan's true parent is not known: it may be a grandchild of anyone who was there before it.
+    for (size_t k = 0; !m->is_zombie && m->parent == self && k < t->count; k++)
+      if (t->item[k].pid != m->pid && t->item[k].start <= m->start && !t->item[k].is_zombie)
+        t->item[k].has_offspring = true;
+  }
+}
+
+int tree_freeze(struct engine *g, struct tree *ret, struct error *e) {
+  *ret = (struct tree){.since_us = now_us()};
+  g->tree = ret;
+  if (hold_all(g, ret, e) < 0) {
+    tree_thaw(g, ret);
+    return -1;
+  }
+  find_offspring(ret);
+  return 0;
+}
+
+void tree_thaw(struct engine *g, struct tree *t) {
+  for (size_t i = 0; i < t->count; i++)
+    thaw(&t->item[i].frozen);
+  pipe_ends_done(&t->writers);
+  free(t->item);
+  *t = (struct tree){0};
+  g->tree = NULL;
+}
+
+bool tree_shares_pages(const struct engine *g, pid_t pid) {
+  const struct member *m = tree_find(g->tree, pid);
+  return m && m->has_offspring;
+}

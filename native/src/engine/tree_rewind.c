@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: EPL-2.0
+// A rewind of all processes of a session.
+//
+// A process that is still the one of the snapshot is put back in place. One that has ended, or is another one now, is
+// made anew as a copy of its parent, once that is what it was, and then put back like any other; the program itself is
+// built from its template. What was not there then is ended and reaped before anyone can know.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "engine/affinity.h"
+#include "engine/files.h"
+#include "engine/tree.h"
+#include "proc/status.h"
+#include "trace/wait.h"
+
+#ifndef PTRACE_EVENT_STOP
+#define PTRACE_EVENT_STOP 128
+#endif
+
+enum fate { KEPT, MADE };
+
+// One process of the snapshot.
+struct part {
+  struct process_state *s;
+  enum fate fate;
+  struct frozen frozen;  // from the tree, or of the one that was made
+  struct rewinding w;    // of one that is kept
+  bool is_prepared, stays_stopped;
+};
+
+struct tree_rewinding {
+  struct engine *engine;
+  struct snapshot *whole;
+  struct tree tree;
+  struct part *part;  // as in the snapshot
+  bool is_changed;    // there is no way back
+  struct error *e;
+  struct rewind_report *report;
+};
+
+static struct part *part_of(const struct tree_rewinding *t, pid_t pid) {
+  for (size_t i = 0; i < t->whole->processes; i++)
+    if (t->part[i].s->pid == pid)
+      return &t->part[i];
+  return NULL;
+}
+
+// ---- what becomes of whom ----
+
+static bool is_in_place(const struct tree_rewinding *t, const struct process_state *s) {
+  const struct member *m = tree_find(&t->tree, s->pid);
+  const struct part *parent = part_of(t, s->parent);
+  return m && !m->is_zombie && lineage_identify(t->engine, s->pid) == s->identity && m->parent == s->parent &&
+         getsid(s->pid) == s->session && !has_other_executable(s) &&
+         (s->parent == getpid() || (parent && parent->fate == KEPT));
+}
+
+static bool is_copy_of(const struct process_state *s, const struct process_state *parent) {
+  return s->executable_device == parent->executable_device && s->executable_inode == parent->executable_inode &&
+         s->auxiliary_size == parent->auxiliary_size &&
+         memcmp(s->auxiliary_vector, parent->auxiliary_vector, s->auxiliary_size) == 0;
+}
+
+static int refuse(const struct process_state *s, const char *why, struct error *e) {
+  return error_set(
+      e, ERROR_REFUSED,
+      "process %d (%s) has ended since, or is another program now, and cannot be made again, for %s: rewind "
+      "to a snapshot without it",
+      s->pid, s->thread[0].name, why);
+}
+
+// A process can join a session or a group only from where its parent is.
+static int check_group(const struct tree_rewinding *t, const struct process_state *s, struct error *e) {
+  const struct part *parent = part_of(t, s->parent), *leader = part_of(t, s->group);
+  if (parent && s->session != parent->s->session && s->session != s->pid)
+    return refuse(s, "its terminal session was that of a process that has ended before", e);
+  if (parent && s->group != parent->s->group && s->group != s->pid && !leader)
+    return refuse(s, "the leader of its process group has ended before", e);
+  return 0;
+}
+
+static int check_made(const struct tree_rewinding *t, const struct process_state *s, struct error *e) {
+  const struct part *parent = part_of(t, s->parent);
+  if (s->parent == getpid())
+    return s == t->whole->process[0] ? 0 : check_group(t, s, e);
+  if (!parent)
+    return refuse(s, "its parent was none of the session's processes", e);
+  return check_group(t, s, e);
+}
+
+static int decide(struct tree_rewinding *t) {
+  t->part = must_alloc(t->whole->processes * sizeof *t->part);
+  for (size_t i = 0; i < t->whole->processes; i++)
+    t->part[i] = (struct part){.s = t->whole->process[i], .fate = MADE};
+  for (size_t i = 0; i < t->whole->processes; i++) {
+    struct part *p = &t->part[i];
+    p->fate = is_in_place(t, p->s) ? KEPT : MADE;
+    if (p->fate == MADE && check_made(t, p->s, t->e) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+// All that can fail while nothing is changed.
+static int prepare(struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->whole->processes; i++) {
+    struct part *p = &t->part[i];
+    if (p->fate != KEPT)
+      continue;
+    struct member *m = tree_find(&t->tree, p->s->pid);
+    p->frozen = m->frozen;
+    m->was_stopped = m->frozen.stopped;
+    m->frozen = (struct frozen){.pid = m->pid, .tracer = executor_self()};  // the threads are the part's now
+    if (rewind_prepare(&p->frozen, p->s, &p->w, t->e) < 0)
+      return -1;
+    p->is_prepared = true;
+  }
+  return 0;
+}
+
+// ---- what was not there ----
+
+static bool is_kept(const struct tree_rewinding *t, pid_t pid) {
+  const struct part *p = part_of(t, pid);
+  return p && p->fate == KEPT;
+}
+
+static int reap_by_parent(struct tree_rewinding *t, const struct member *m) {
+  struct part *parent = part_of(t, m->parent);
+  if (!parent || parent->fate != KEPT)
+    return 0;
+  return executor_call(parent->w.main, t->e, SYS_wait4, (uint64_t)m->pid, 0, __WALL, 0, 0, 0) == -EIO ? -1 : 0;
+}
+
+static const struct zombie *zombie_of(const struct process_state *s, pid_t pid) {
+  for (size_t i = 0; s && i < s->zombies; i++)
+    if (s->zombie[i].pid == pid)
+      return &s->zombie[i];
+  return NULL;
+}
+
+static bool stays_zombie(const struct tree_rewinding *t, const struct member *m) {
+  const struct part *parent = part_of(t, m->parent);
+  const struct zombie *z = parent ? zombie_of(parent->s, m->pid) : NULL;
+  return z && m->is_zombie && !m->was_ended && parent->fate == KEPT && z->start == m->start;
+}
+
+// What cannot be opened again is lent to the one that is made in its place.
+static void borrow_descriptors(struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->whole->processes; i++)
+    if (t->part[i].fate == MADE)
+      descriptors_borrow(&t->part[i].s->descriptors, t->part[i].s->pid);
+}
+
+// Those whose parents have ended too are ours now. A number is free when its process has been reaped.
+static void reap_orphans(const struct tree_rewinding *t) {
+  int status;
+  for (size_t i = 0; i < t->tree.count; i++)
+    if (t->tree.item[i].is_zombie || t->tree.item[i].was_ended)
+      (void)waitpid(t->tree.item[i].pid, &status, __WALL | WNOHANG);
+}
+
+static int end_surplus(struct tree_rewinding *t) {
+  borrow_descriptors(t);
+  for (size_t i = 0; i < t->tree.count; i++)
+    if (!is_kept(t, t->tree.item[i].pid) && !t->tree.item[i].is_zombie)
+      (void)kill(t->tree.item[i].pid, SIGKILL);
+  for (size_t i = 0; i < t->tree.count; i++) {
+    struct member *m = &t->tree.item[i];
+    if (is_kept(t, m->pid) || stays_zombie(t, m))
+      continue;
+    if (!m->is_zombie)
+      process_end(&m->frozen);
+    m->was_ended = true;
+    t->report->processes_ended++;
+    if (reap_by_parent(t, m) < 0)
+      return -1;
+  }
+  reap_orphans(t);
+  return 0;
+}
+
+// ---- putting back ----
+
+static int put_back_in_place(struct tree_rewinding *t, struct part *p) {
+  // Whoever was running is to run; and a stop of which the parent is still to hear happens once more.
+  p->stays_stopped = p->frozen.stopped && p->s->stopped && !p->s->stop_is_news;
+  if (p->frozen.stopped && !p->stays_stopped)
+    (void)kill(p->s->pid, SIGCONT);
+  int r = rewind_change(&p->w, t->report, t->e);
+  if (r == 0 && getpgid(p->s->pid) != p->s->group && p->s->group > 0)
+    (void)executor_call(p->w.main, t->e, SYS_setpgid, 0, (uint64_t)p->s->group, 0, 0, 0, 0);
+  rewinding_done(&p->w);
+  struct executor *main = p->w.main;
+  p->w.main = NULL;
+  if (r < 0) {
+    executor_forget(main);
+    return -1;
+  }
+  return executor_close(main, t->e) < 0 ? -1 : set_threads(&p->frozen, p->s, t->e);
+}
+
+static int take_place(struct executor *x, const struct process_state *s, struct error *e) {
+  int64_t r = 0;
+  if (s->session == s->pid)
+    r = executor_call(x, e, SYS_setsid, 0, 0, 0, 0, 0, 0);
+  else if (s->group > 0 && getpgid(s->pid) != s->group)
+    r = executor_call(x, e, SYS_setpgid, 0, s->group == s->pid ? 0 : (uint64_t)s->group, 0, 0, 0, 0);
+  return r < 0 ? error_set_errno(e, (int)r, "cannot put process %d back into its process group", s->pid) : 0;
+}
+
+// The copy has its parent's area, which it gives back.
+static int settle_copy(struct part *p, const struct process_state *of, struct executor *parent, struct error *e) {
+  struct executor *x;
+  p->frozen =
+      (struct frozen){.tracer = executor_self(), .pid = p->s->pid, .tid = must_alloc(sizeof(pid_t)), .count = 1};
+  p->frozen.tid[0] = p->s->pid;
+  if (executor_adopt(executor_self(), p->s->pid, executor_area(parent), executor_instruction(parent), false, &x, e) < 0)
+    return -1;
+  if (take_place(x, p->s, e) < 0) {
+    executor_forget(x);
+    return -1;
+  }
+  return is_copy_of(p->s, of) ? executor_close(x, e) : exec_copy(p->s, &p->frozen, x, e);
+}
+
+static int open_parent(struct tree_rewinding *t, pid_t pid, struct executor **ret) {
+  struct part *parent = part_of(t, pid);
+  return executor_open_at(executor_self(), pid, pid, parent->s->area, ret, t->e);
+}
+
+static int make_copy(struct tree_rewinding *t, struct part *p) {
+  struct executor *parent;
+  if (open_parent(t, p->s->parent, &parent) < 0)
+    return -1;
+  int r = process_fork(parent, p->s->pid, t->e);
+  if (r == 0)
+    r = settle_copy(p, part_of(t, p->s->parent)->s, parent, t->e);
+  if (executor_close(parent, t->e) < 0 || r < 0)
+    return -1;
+  struct line *line = lineage_line(t->engine, p->s->pid);
+  tracking_forget(line);
+  line->base = NULL;
+  if (rewind_held(&p->frozen, p->s, t->report, t->e) < 0)
+    return -1;
+  lineage_adopt(t->engine, p->s->pid, p->s->identity, p->s->node);
+  return 0;
+}
+
+static int make(struct tree_rewinding *t, struct part *p) {
+  t->report->processes_made++;
+  if (p->s->parent != getpid())
+    return make_copy(t, p);
+  struct rewind_report report;
+  int r = rebuild(p->s, &p->frozen, &report, t->e);
+  t->report->rebuilt = t->report->rebuilt || p == t->part;
+  return r;
+}
+
+static int make_zombies(struct tree_rewinding *t, struct part *p) {
+  struct executor *main = NULL;
+  int r = 0;
+  for (size_t i = 0; r == 0 && i < p->s->zombies; i++) {
+    const struct member *m = tree_find(&t->tree, p->s->zombie[i].pid);
+    if (m && stays_zombie(t, m))
+      continue;
+    if (!main && open_parent(t, p->s->pid, &main) < 0)
+      return -1;
+    r = zombie_make(p->s, main, &p->s->zombie[i], t->e);
+    (void)process_start_time(p->s->zombie[i].pid, &p->s->zombie[i].start);
+    t->report->processes_made++;
+  }
+  return executor_close(main, t->e) < 0 ? -1 : r;
+}
+
+static int stop_again(struct part *p, struct error *e) {
+  int status = 0;
+  if (!p->s->stopped || p->stays_stopped)
+    return 0;
+  if (ptrace(PTRACE_CONT, p->s->pid, 0, SIGSTOP) == 0 && wait_for_thread(p->s->pid, false, &status) == 0 &&
+      WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP)
+    return 0;
+  return error_set(e, ERROR_FAILED, "process %d, which was stopped at the snapshot, cannot be stopped again",
+                   p->s->pid);
+}
+
+// What the parent knew already it is not to hear again.
+static int take_news(struct tree_rewinding *t, struct part *parent) {
+  struct executor *main = NULL;
+  for (size_t i = 0; i < t->whole->processes; i++) {
+    const struct process_state *s = t->part[i].s;
+    if (s->parent != parent->s->pid || s->stop_is_news)
+      continue;
+    const struct member *m = tree_find(&t->tree, s->pid);
+    if (!s->stopped && !(m && m->was_stopped))
+      continue;
+    if (!main && open_parent(t, parent->s->pid, &main) < 0)
+      return -1;
+    uint64_t what = WNOHANG | (s->stopped ? WUNTRACED : WCONTINUED);
+    (void)executor_call(main, t->e, SYS_wait4, (uint64_t)s->pid, 0, what, 0, 0, 0);
+  }
+  return executor_close(main, t->e);
+}
+
+static int put_stops_back(struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->whole->processes; i++)
+    if (stop_again(&t->part[i], t->e) < 0)
+      return -1;
+  for (size_t i = 0; i < t->whole->processes; i++)
+    if (!t->part[i].s->stopped && take_news(t, &t->part[i]) < 0)
+      return -1;
+  return 0;
+}
+
+static void give_terminal_back(const struct snapshot *whole) {
+  _cleanup_fd_ int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  for (size_t i = 0; terminal >= 0 && i < whole->processes; i++) {
+    const struct process_state *s = whole->process[i];
+    if (!s->was_foreground || tcgetpgrp(terminal) == s->group)
+      continue;
+    (void)tcsetpgrp(terminal, s->group);
+    return;
+  }
+}
+
+static int change(struct tree_rewinding *t) {
+  if (files_put_back(t->engine, t->e) < 0)
+    return -1;
+  t->is_changed = true;
+  if (end_surplus(t) < 0)
+    return -1;
+  for (size_t i = 0; i < t->whole->processes; i++) {
+    struct part *p = &t->part[i];
+    if ((p->fate == KEPT ? put_back_in_place(t, p) : make(t, p)) < 0 || make_zombies(t, p) < 0)
+      return -1;
+  }
+  give_terminal_back(t->whole);
+  return put_stops_back(t);
+}
+
+// ---- the end ----
+
+static void release(struct tree_rewinding *t) {
+  struct error ignored = {0};
+  for (size_t i = 0; t->part && i < t->whole->processes; i++) {
+    struct part *p = &t->part[i];
+    descriptors_return(&p->s->descriptors);
+    if (p->is_prepared)
+      rewinding_done(&p->w);
+    if (p->w.main)
+      (void)executor_close(p->w.main, &ignored);
+    thaw(&p->frozen);
+  }
+  tree_thaw(t->engine, &t->tree);
+  free(t->part);
+}
+
+// Whatever is left of the session's processes, so that they can be built anew.
+static void end_all(struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->whole->processes; i++) {
+    struct part *p = &t->part[i];
+    descriptors_borrow(&p->s->descriptors, p->s->pid);
+    executor_forget(p->w.main);
+    p->w.main = NULL;
+  }
+  for (size_t i = t->whole->processes; i-- > 0;)
+    if (t->part[i].frozen.count)
+      process_end(&t->part[i].frozen);
+  for (size_t i = 0; i < t->tree.count; i++)
+    if (t->tree.item[i].frozen.count)
+      process_end(&t->tree.item[i].frozen);
+  int status;
+  for (size_t i = t->whole->processes; i-- > 0;)
+    (void)waitpid(t->part[i].s->pid, &status, __WALL | WNOHANG);
+  reap_orphans(t);
+}
+
+static int begin(struct tree_rewinding *t) {
+  int r = fault(FAULT_rewind_freeze);
+  if (r < 0)
+    return error_set_errno(t->e, r, "cannot hold the threads of process %d", t->whole->process[0]->pid);
+  if (tree_freeze(t->engine, &t->tree, t->e) < 0)
+    return -1;
+  return decide(t) < 0 || files_prepare(t->whole, t->e) < 0 || prepare(t) < 0 ? -1 : 0;
+}
+
+static int check_templates(const struct snapshot *whole, struct error *e) {
+  for (size_t i = 0; i < whole->processes; i++)
+    if (template_check(whole->process[i], e) < 0)
+      return -1;
+  return 0;
+}
+
+// `*ret_is_half`: it failed when some were changed in place already, and all are ended.
+static int rewind_once(struct engine *g, struct snapshot *whole, struct rewind_report *report, bool *ret_is_half,
+                       struct error *e) {
+  struct tree_rewinding t = {.engine = g, .whole = whole, .report = report, .e = e};
+  int r = begin(&t) < 0 ? -1 : change(&t);
+  *ret_is_half = t.is_changed && t.part[0].fate == KEPT;
+  if (r < 0 && t.is_changed)
+    end_all(&t);
+  release(&t);
+  return r;
+}
+
+// What failed half-way is built from the templates: nothing of it is left.
+static int build_anew(struct engine *g, struct snapshot *whole, struct rewind_report *report, struct error *e) {
+  struct error why = *e;
+  bool ignored;
+  *e = (struct error){0};
+  if (rewind_once(g, whole, report, &ignored, e) < 0) {
+    struct error second = *e;
+    *e = (struct error){0};
+    return error_set(e, ERROR_FAILED,
+                     "the rewind failed half-way (%.300s) and the program is lost (%.300s); its snapshots are kept: "
+                     "rewind again",
+                     why.text, second.text);
+  }
+  (void)snprintf(report->note, sizeof report->note, "The process was built anew from its template, because %.400s.",
+                 why.text);
+  return 0;
+}
+
+int engine_rewind(struct engine *g, struct snapshot *whole, struct rewind_report *report, struct error *e) {
+  struct affinity affinity;
+  bool is_half = false;
+  uint64_t since = now_us();
+  *report = (struct rewind_report){0};
+  if (check_templates(whole, e) < 0 || (g->debugger && survey_processes(g, whole->process[0]->pid, e) < 0))
+    return -1;
+  affinity_join(&affinity, whole->process[0]->pid);
+  int r = rewind_once(g, whole, report, &is_half, e);
+  if (r < 0 && is_half)
+    r = build_anew(g, whole, report, e);
+  files_rewound(whole, report);
+  affinity_leave(&affinity);
+  report->duration_us = now_us() - since;
+  return r;
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: EPL-2.0
+// The metadata of an image: reading it within bounds, and whether it can be.
+#pragma once
+
+#include "image/block_file.h"
+
+// What is returned is sound by itself.
+int metadata_read(const struct block_file *f, Snapback__Image__Image **ret, struct error *e);
+
+// NULL, or what is wrong, as the end of a sentence that begins with "its metadata".
+const char *metadata_check(const Snapback__Image__Image *m);

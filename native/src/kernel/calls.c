@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: EPL-2.0
+// System calls that the C library does not wrap.
+#include "kernel/calls.h"
+
+#include <errno.h>
+#include <linux/prctl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "kernel/pagemap_scan.h"
+
+enum { KCMP_FILE = 0 };
+
+static long result(long r) { return r < 0 ? -errno : r; }
+
+int kernel_pidfd_open(pid_t pid) { return (int)result(syscall(SYS_pidfd_open, pid, 0)); }
+
+int kernel_pidfd_getfd(int pidfd, int fd) { return (int)result(syscall(SYS_pidfd_getfd, pidfd, fd, 0)); }
+
+int kernel_same_file(pid_t a, int fd_a, pid_t b, int fd_b) {
+  return (int)result(syscall(SYS_kcmp, a, b, KCMP_FILE, fd_a, fd_b));
+}
+
+int kernel_robust_list(pid_t tid, uint64_t *ret_head, uint64_t *ret_size) {
+  void *head = NULL;
+  size_t size = 0;
+  long r = result(syscall(SYS_get_robust_list, tid, &head, &size));
+  *ret_head = (uint64_t)(uintptr_t)head;
+  *ret_size = size;
+  return (int)r;
+}
+
+int kernel_set_last_pid(pid_t last) {
+  char text[16];
+  (void)snprintf(text, sizeof text, "%d", last);
+  return file_write_text("/proc/sys/kernel/ns_last_pid", text);
+}
+
+pid_t kernel_last_pid(void) {
+  _cleanup_free_ char *text = NULL;
+  int r = file_read("/proc/sys/kernel/ns_last_pid", 64, &text, NULL);
+  return r < 0 ? r : (pid_t)strtol(text, NULL, 10);
+}
+
+bool kernel_sets_memory_fields(void) {
+  unsigned size = 0;
+  return prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, &size, 0, 0) == 0 && size >= sizeof(struct prctl_mm_map);
+}
+
+long kernel_scan_zero_pages(int pagemap, uint64_t start, uint64_t end, struct page_run *runs, size_t count,
+                            uint64_t *ret_walked) {
+  struct pagemap_scan scan = {.size = sizeof scan,
+                              .start = start,
+                              .end = end,
+                              .vec = (uint64_t)(uintptr_t)runs,
+                              .vec_len = count,
+                              .category_mask = PAGE_IS_PFNZERO,
+                              .return_mask = PAGE_IS_PFNZERO};
+  long r = result(ioctl(pagemap, PAGEMAP_SCAN_REQUEST, &scan));
+  *ret_walked = scan.walk_end;
+  return r;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: EPL-2.0
+// /proc/PID/fd and /proc/PID/fdinfo: the descriptors of a process.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct epoll_watch {
+  int fd;
+  uint32_t events;
+  uint64_t data;
+  uint64_t inode;  // of the watched file, 0: unknown
+};
+
+// A lock that this descriptor holds, as /proc/locks tells it.
+enum file_lock_kind { LOCK_OF_FLOCK, LOCK_OF_PROCESS, LOCK_OF_OPEN_FILE, LOCK_OTHER };
+struct file_lock {
+  enum file_lock_kind kind;
+  bool writes;
+  uint64_t start, end;  // bytes, both included; end UINT64_MAX: to the end of the file
+};
+
+struct timerfd_state {
+  int clock, settime_flags;
+  uint64_t ticks;                  // expirations that nobody has read
+  uint64_t value_ns, interval_ns;  // what is left until the next one, 0: it does not run
+};
+
+struct fdinfo {
+  int64_t position;
+  int flags;  // O_… of open(2), with O_CLOEXEC
+  uint64_t mount, inode;
+  uint64_t count;  // eventfd
+  int64_t id;      // eventfd; -1: unknown (before Linux 5.2)
+  bool semaphore;  // eventfd
+  struct timerfd_state timer;
+  uint64_t signals;  // signalfd: bit 0 is signal 1
+  struct epoll_watch *watch;
+  size_t watches;
+  struct file_lock *lock;
+  size_t locks;
+};
+
+// Parses the text of a fdinfo file. 0 or -EBADMSG.
+int fdinfo_parse(const char *text, struct fdinfo *ret);
+int fdinfo_read(pid_t pid, int fd, struct fdinfo *ret);
+void fdinfo_done(struct fdinfo *i);
+
+// The open descriptors in ascending order; the caller frees the array. 0 or -errno.
+int descriptor_list(pid_t pid, int **ret, size_t *ret_count);
+
+// What a descriptor names: "/path", "pipe:[123]", "anon_inode:[eventfd]"… The caller frees it.
+int descriptor_link(pid_t pid, int fd, char **ret);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: EPL-2.0
+// /proc/PID/status and the lists of processes and threads.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process_status {
+  char name[64];  // comm
+  char state;     // R S D T t Z X
+  pid_t tgid, parent, tracer;
+  mode_t umask;
+  int seccomp;                                                 // 0 none, 1 strict, 2 filter
+  uint64_t pending, shared_pending, blocked, ignored, caught;  // sets of signals, bit 0 is signal 1
+};
+
+// Parses the text of a status file; what is missing stays 0. 0 or -EBADMSG.
+int status_parse(const char *text, struct process_status *ret);
+int status_read(pid_t pid, struct process_status *ret);  // 0 or -errno
+int status_read_thread(pid_t pid, pid_t tid, struct process_status *ret);
+
+// When it was started: since boot, in clock ticks. 0 or -errno.
+int process_start_time(pid_t pid, uint64_t *ret);
+
+// The numbers of all processes in /proc, or of all threads of one. `*ret` is an array that the caller frees.
+int process_list(pid_t **ret, size_t *ret_count);
+int thread_list(pid_t pid, pid_t **ret, size_t *ret_count);
+
+// The name that the kernel shows for a process (comm), for messages; "?" if unknown.
+void process_name(pid_t pid, char *ret, size_t size);

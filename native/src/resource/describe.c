@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: EPL-2.0
+// What an image tells of open files, pipes and shared objects.
+#include "resource/describe.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+typedef Snapback__Image__OpenFile OpenFile;
+#define KIND(name) SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_##name
+
+void set_bytes(ProtobufCBinaryData *field, const void *bytes, size_t size) {
+  field->data = must_alloc(size ? size : 1);
+  memcpy(field->data, bytes, size);
+  field->len = size;
+}
+
+void pending_describe(const struct pending_signals *p, ProtobufCBinaryData **ret, size_t *ret_count) {
+  *ret = must_alloc((p->count + 1) * sizeof **ret);
+  for (*ret_count = 0; *ret_count < p->count; (*ret_count)++)
+    set_bytes(&(*ret)[*ret_count], &p->item[*ret_count], sizeof *p->item);
+}
+
+static Snapback__Image__TimerSpan *describe_span(const struct timer_span *from) {
+  Snapback__Image__TimerSpan *span = NEW(TimerSpan, TIMER_SPAN);
+  span->value_ns = from->value_ns;
+  span->interval_ns = from->interval_ns;
+  return span;
+}
+
+void timers_describe(const struct timers *t, Snapback__Image__Process *process) {
+  for (int i = 0; i < INTERVAL_TIMERS; i++)
+    APPEND(process->interval_timer, process->n_interval_timer, describe_span(&t->interval[i]));
+  for (size_t i = 0; i < t->count; i++) {
+    const struct posix_timer *from = &t->item[i];
+    Snapback__Image__Timer *timer = NEW(Timer, TIMER);
+    timer->id = from->id;
+    timer->clock = from->clock;
+    timer->notify = from->notify;
+    timer->signal = from->signal;
+    timer->value = from->value;
+    timer->thread = from->thread;
+    timer->left = describe_span(&from->left);
+    APPEND(process->timer, process->n_timer, timer);
+  }
+}
+
+// ---- shared objects ----
+
+uint32_t shared_object_id(const struct shared_memory *s, size_t first, uint64_t device, uint64_t inode) {
+  for (size_t i = 0; i < s->count; i++)
+    if (s->object[i].device == device && s->object[i].inode == inode)
+      return (uint32_t)(first + i + 1);
+  return 0;
+}
+
+// As /proc shows the object; NULL: nowhere.
+static const char *name_of_object(const struct shared_object *o, const struct mappings *maps,
+                                  const struct descriptors *files) {
+  for (size_t i = 0; i < files->count; i++)
+    if (files->item[i].stat.st_dev == o->device && files->item[i].stat.st_ino == o->inode)
+      return files->item[i].link;
+  for (size_t i = 0; i < maps->count; i++)
+    if (maps->item[i].device == o->device && maps->item[i].inode == o->inode)
+      return maps->item[i].name;
+  return NULL;
+}
+
+static const struct descriptor *file_of_object(const struct shared_object *o, const struct descriptors *files) {
+  for (size_t i = 0; i < files->count; i++)
+    if (files->item[i].stat.st_dev == o->device && files->item[i].stat.st_ino == o->inode)
+      return &files->item[i];
+  return NULL;
+}
+
+#define OBJECT(name) SNAPBACK__IMAGE__SHARED_OBJECT_KIND__SHARED_OBJECT_KIND_##name
+static const struct {
+  const char *prefix;
+  Snapback__Image__SharedObjectKind kind;
+} object_kinds[] = {
+    {"/memfd:", OBJECT(MEMFD)},
+    {"/dev/zero", OBJECT(ANONYMOUS)},
+    {"/anon_hugepage", OBJECT(ANONYMOUS)},
+    {"", OBJECT(FILE)},
+};
+
+static void name_object(Snapback__Image__SharedObject *object, const char *link) {
+  size_t i = 0;
+  while (strncmp(link, object_kinds[i].prefix, strlen(object_kinds[i].prefix)) != 0)
+    i++;
+  object->kind = object_kinds[i].kind;
+  object->deleted = link_is_deleted(link);
+  size_t length = strlen(link) - (object->deleted ? strlen(" (deleted)") : 0);
+  size_t skip = object->kind == OBJECT(MEMFD) ? strlen("/memfd:") : 0;
+  if (object->kind != OBJECT(ANONYMOUS))
+    object->name = must_format("%.*s", (int)(length - skip), link + skip);
+}
+
+static uint64_t end_of_views(const struct shared_object *o) {
+  uint64_t end = 0;
+  for (size_t i = 0; i < o->views; i++) {
+    uint64_t last = o->view[i].offset + (o->view[i].end - o->view[i].start);
+    end = last > end ? last : end;
+  }
+  return end;
+}
+
+static Snapback__Image__SharedObject *describe_object(struct describing *d, const struct shared_object *o,
+                                                      const struct mappings *maps, const struct descriptors *files) {
+  Snapback__Image__SharedObject *object = NEW(SharedObject, SHARED_OBJECT);
+  const char *link = name_of_object(o, maps, files);
+  const struct descriptor *file = file_of_object(o, files);
+  struct stat st;
+  object->space = ++d->spaces;
+  name_object(object, link ? link : "/dev/zero (deleted)");
+  object->size = file ? o->size : end_of_views(o);
+  object->seals = o->seals;
+  if (file)
+    object->mode = file->stat.st_mode;
+  else if (object->kind == OBJECT(FILE) && !object->deleted && stat(object->name, &st) == 0 && st.st_ino == o->inode) {
+    object->mode = st.st_mode;
+    object->size = (uint64_t)st.st_size > object->size ? (uint64_t)st.st_size : object->size;
+  }
+  return object;
+}
+
+void shared_memory_describe(struct describing *d, const struct shared_memory *s, const struct mappings *maps,
+                            const struct descriptors *files) {
+  for (size_t i = 0; i < s->count; i++) {
+    Snapback__Image__SharedObject *object = describe_object(d, &s->object[i], maps, files);
+    APPEND(d->image->shared_object, d->image->n_shared_object, object);
+    object->id = (uint32_t)d->image->n_shared_object;
+  }
+}
+
+// ---- kinds of open files ----
+
+struct file_context {
+  struct describing *d;
+  const struct descriptors *all;
+  const struct shared_memory *shared;
+  size_t first_object, first_pipe;
+  bool of_debugger;
+  ino_t *pipe_inode;  // by index of the pipes of this process
+  size_t pipes;
+};
+
+static bool is_outside(const struct stat *o, const struct stat *st) {
+  if (!o->st_mode || (o->st_mode & S_IFMT) != (st->st_mode & S_IFMT))
+    return false;
+  return S_ISCHR(st->st_mode) ? o->st_rdev == st->st_rdev : o->st_dev == st->st_dev && o->st_ino == st->st_ino;
+}
+
+// Which of the caller's descriptors this is; the one of the same number, if it is that one too. -1: none.
+static int outside_number(const struct describing *d, const struct descriptor *item) {
+  if (item->fd < OUTSIDE_FILES && is_outside(&d->outside[item->fd], &item->stat))
+    return item->fd;
+  for (int i = 0; i < OUTSIDE_FILES; i++)
+    if (is_outside(&d->outside[i], &item->stat))
+      return i;
+  return -1;
+}
+
+static bool is_terminal(const struct descriptor *item) {
+  unsigned number = major(item->stat.st_rdev);
+  return S_ISCHR(item->stat.st_mode) && (number == 4 || number == 5 || (number >= 136 && number <= 143));
+}
+
+static bool is_of_proc(const struct descriptor *item) {
+  struct statfs system;
+  return item->pin >= 0 && fstatfs(item->pin, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
+}
+
+static void describe_terminal(const struct descriptor *item, OpenFile *file) {
+  struct winsize size;
+  _cleanup_fd_ int fd = pin_open(item->pin, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+  file->kind = KIND(TERMINAL);
+  if (item->has_terminal)
+    set_bytes(&file->termios, &item->terminal, sizeof item->terminal);
+  if (fd < 0 || ioctl(fd, TIOCGWINSZ, &size) < 0)
+    return;
+  file->window_rows = size.ws_row;
+  file->window_columns = size.ws_col;
+}
+
+static void describe_plain(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  uint32_t object = shared_object_id(c->shared, c->first_object, item->stat.st_dev, item->stat.st_ino);
+  if (is_terminal(item)) {
+    describe_terminal(item, file);
+  } else if (S_ISCHR(item->stat.st_mode)) {
+    file->kind = KIND(DEVICE);
+  } else if (object) {
+    file->kind = KIND(SHARED_OBJECT);
+    file->shared_object = object;
+  } else {
+    file->kind = is_of_proc(item) ? KIND(PROC) : KIND(FILE);
+  }
+}
+
+static Snapback__Image__Pipe *pipe_of(struct file_context *c, ino_t inode, uint32_t *ret_id) {
+  Snapback__Image__Image *image = c->d->image;
+  for (size_t i = 0; i < c->pipes; i++)
+    if (c->pipe_inode[i] == inode) {
+      *ret_id = (uint32_t)(c->first_pipe + i + 1);
+      return image->pipe[c->first_pipe + i];
+    }
+  Snapback__Image__Pipe *pipe = NEW(Pipe, PIPE);
+  APPEND(image->pipe, image->n_pipe, pipe);
+  APPEND(c->pipe_inode, c->pipes, inode);
+  *ret_id = pipe->id = (uint32_t)image->n_pipe;
+  return pipe;
+}
+
+static void describe_pipe(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  if (outside_number(c->d, item) >= 0) {
+    file->kind = KIND(OUTSIDE);
+    return;
+  }
+  file->kind = item->link[0] == '/' ? KIND(FIFO) : KIND(PIPE);
+  Snapback__Image__Pipe *pipe = pipe_of(c, item->stat.st_ino, &file->pipe);
+  if (item->capacity > 0)
+    pipe->capacity = (uint32_t)item->capacity;
+  if (item->size && !pipe->content.len)
+    set_bytes(&pipe->content, item->bytes, item->size);
+}
+
+static void describe_eventfd(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  (void)c;
+  file->kind = KIND(EVENTFD);
+  file->count = item->info.count;
+  file->semaphore = item->info.semaphore;
+}
+
+static void describe_epoll(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  (void)c;
+  file->kind = KIND(EPOLL);
+  for (size_t i = 0; i < item->info.watches; i++) {
+    const struct epoll_watch *from = &item->info.watch[i];
+    Snapback__Image__EpollWatch *watch = NEW(EpollWatch, EPOLL_WATCH);
+    watch->number = from->fd;
+    watch->events = from->events;
+    watch->data = from->data;
+    APPEND(file->watch, file->n_watch, watch);
+  }
+}
+
+static void describe_timerfd(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  (void)c;
+  const struct timerfd_state *from = &item->info.timer;
+  file->kind = KIND(TIMERFD);
+  file->count = from->ticks;
+  file->timer = NEW(Timerfd, TIMERFD);
+  file->timer->clock = from->clock;
+  file->timer->settime_flags = (uint32_t)from->settime_flags;
+  file->timer->value_ns = from->value_ns;
+  file->timer->interval_ns = from->interval_ns;
+}
+
+static void describe_signalfd(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  (void)c;
+  file->kind = KIND(SIGNALFD);
+  file->signals = item->info.signals;
+}
+
+static bool is_channel(const struct file_context *c, int fd) {
+  return c->of_debugger && fd >= 0 && (fd == c->d->channel[0] || fd == c->d->channel[1]);
+}
+
+static void describe_kept(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  file->kind = is_channel(c, item->fd) ? KIND(CHANNEL) : KIND(OUTSIDE);
+}
+
+static const struct {
+  const struct descriptor_kind *kind;
+  void (*describe)(struct file_context *c, const struct descriptor *item, OpenFile *file);
+} kinds[] = {
+    {&descriptor_file, describe_plain},        {&descriptor_pipe, describe_pipe},
+    {&descriptor_epoll, describe_epoll},       {&descriptor_eventfd, describe_eventfd},
+    {&descriptor_kept, describe_kept},         {&descriptor_timerfd, describe_timerfd},
+    {&descriptor_signalfd, describe_signalfd},
+};
+
+// ---- the table ----
+
+static void describe_locks(const struct descriptor *item, OpenFile *file) {
+  for (size_t i = 0; i < item->info.locks; i++) {
+    const struct file_lock *from = &item->info.lock[i];
+    Snapback__Image__Lock *lock = NEW(Lock, LOCK);
+    lock->kind = (uint32_t)from->kind;
+    lock->writes = from->writes;
+    lock->start = from->start;
+    lock->end = from->end;
+    APPEND(file->lock, file->n_lock, lock);
+  }
+}
+
+static uint32_t describe_open_file(struct file_context *c, const struct descriptor *item) {
+  Snapback__Image__Image *image = c->d->image;
+  OpenFile *file = NEW(OpenFile, OPEN_FILE);
+  APPEND(image->open_file, image->n_open_file, file);
+  file->id = (uint32_t)image->n_open_file;
+  file->flags = (uint32_t)item->info.flags & ~(uint32_t)O_CLOEXEC;
+  file->position = item->info.position;
+  file->outside_number = outside_number(c->d, item);
+  file->file = describe_file(item->link, &item->stat);
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    if (kinds[i].kind == item->kind)
+      kinds[i].describe(c, item, file);
+  if (file->kind == KIND(CHANNEL))
+    file->outside_number = item->fd == c->d->channel[1];
+  // A socket of the caller that has come by another way: its number says which.
+  if (file->kind == KIND(OUTSIDE) && file->outside_number < 0)
+    file->outside_number = item->fd < OUTSIDE_FILES ? item->fd : -1;
+  describe_locks(item, file);
+  return file->id;
+}
+
+void descriptors_describe(struct describing *d, const struct descriptors *all, const struct shared_memory *s,
+                          size_t first_object, Snapback__Image__Process *process) {
+  struct file_context c = {.d = d,
+                           .all = all,
+                           .shared = s,
+                           .first_object = first_object,
+                           .first_pipe = d->image->n_pipe,
+                           .of_debugger = process->is_debugger};
+  _cleanup_free_ uint32_t *ids = must_alloc((all->count + 1) * sizeof *ids);
+  for (size_t i = 0; i < all->count; i++) {
+    const struct descriptor *item = &all->item[i];
+    ids[i] = item->leader == (int)i ? describe_open_file(&c, item) : ids[item->leader];
+    Snapback__Image__Descriptor *descriptor = NEW(Descriptor, DESCRIPTOR);
+    descriptor->number = item->fd;
+    descriptor->open_file = ids[i];
+    descriptor->close_on_exec = item->info.flags & O_CLOEXEC;
+    APPEND(process->descriptor, process->n_descriptor, descriptor);
+  }
+  free(c.pipe_inode);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: EPL-2.0
+// What an image tells of a process's resources: their captured state as messages of proto/image.proto.
+//
+// All messages and texts are allocated singly, so that snapback__image__image__free_unpacked frees the whole.
+#pragma once
+
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "proc/maps.h"
+#include "proto/image.pb-c.h"
+#include "resource/descriptors.h"
+#include "resource/pending.h"
+#include "resource/shared_memory.h"
+#include "resource/timers.h"
+
+struct content;
+
+// A file whose contents travel with the image, in the order of Image.kept_file.
+struct kept_pin {
+  dev_t device;
+  ino_t inode;
+  int pin;                        // belongs to a descriptor of the snapshot
+  const struct content *content;  // what it held at the snapshot; NULL: the file is read
+};
+
+// An image under construction.
+enum { OUTSIDE_FILES = 3 };
+struct describing {
+  Snapback__Image__Image *image;
+  const struct stat *outside;  // 0, 1 and 2 of whoever started the session; mode 0: closed
+  const int *channel;          // a debugger's link to the supervisor: calls, orders; -1: none
+  uint32_t spaces;             // numbers given out
+  struct kept_pin *kept;
+  size_t kept_count;
+};
+
+// A new message with its defaults: NEW(Pipe, PIPE).
+#define NEW(type, TYPE)                                               \
+  ({                                                                  \
+    Snapback__Image__##type *new_ = must_alloc(sizeof *new_);         \
+    *new_ = (Snapback__Image__##type)SNAPBACK__IMAGE__##TYPE##__INIT; \
+    new_;                                                             \
+  })
+// Adds a message to a repeated field.
+#define APPEND(array, count, item)                                 \
+  do {                                                             \
+    (array) = must_realloc((array), (count) + 1, sizeof *(array)); \
+    (array)[(count)++] = (item);                                   \
+  } while (0)
+void set_bytes(ProtobufCBinaryData *field, const void *bytes, size_t size);
+
+// An open file as it was at the snapshot; `link` as /proc shows it.
+Snapback__Image__FileIdentity *describe_file(const char *link, const struct stat *st);
+// A mapped file, found by its name: one that has another inode now has been replaced, and counts as deleted.
+Snapback__Image__FileIdentity *describe_named_file(const char *link, uint64_t inode);
+bool link_is_deleted(const char *link);
+
+// The objects; first of all, for descriptors and mappings refer to them.
+void shared_memory_describe(struct describing *d, const struct shared_memory *s, const struct mappings *maps,
+                            const struct descriptors *files);
+// The id of the object with that inode; 0: none of `s`. `first`: how many objects the image had before those of `s`.
+uint32_t shared_object_id(const struct shared_memory *s, size_t first, uint64_t device, uint64_t inode);
+
+void pending_describe(const struct pending_signals *p, ProtobufCBinaryData **ret, size_t *ret_count);
+void timers_describe(const struct timers *t, Snapback__Image__Process *process);
+void descriptors_describe(struct describing *d, const struct descriptors *all, const struct shared_memory *s,
+                          size_t first_object, Snapback__Image__Process *process);

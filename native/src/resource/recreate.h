@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: EPL-2.0
+// Making anew what the descriptors and shared mappings of an image refer to: files, pipes, shared memory.
+//
+// The supervisor opens or makes each object; a descriptor table made of pins to them is then put back as in a rewind.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "image/image.h"
+#include "resource/descriptors.h"
+
+// A file that the image names.
+struct recreated_file {
+  const Snapback__Image__FileIdentity *identity;
+  char *path;  // today's
+  int fd;      // O_PATH, or the open file itself if it has no name; -1: not opened
+};
+
+struct recreated_pipe {
+  const Snapback__Image__Pipe *from;
+  int end[2];
+};
+
+struct recreated_object {
+  const Snapback__Image__SharedObject *from;
+  int fd;       // -1: anonymous
+  uint64_t at;  // anonymous: where the whole of it is mapped in the process for the moment
+};
+
+struct recreation {
+  const struct image *image;
+  const Snapback__Image__Image *metadata;
+  int channel[2];  // what becomes a debugger's link to the supervisor
+  struct recreated_file *file;
+  size_t files, file_capacity;
+  struct recreated_pipe *pipe;
+  size_t pipes;
+  struct recreated_object *object;
+  size_t objects;
+};
+
+void recreation_done(struct recreation *c);
+
+// The file of this identity; NULL: it has not been added.
+struct recreated_file *recreation_file(const struct recreation *c, const Snapback__Image__FileIdentity *identity);
+// `path` is taken over.
+struct recreated_file *recreation_add_file(struct recreation *c, const Snapback__Image__FileIdentity *identity,
+                                           char *path);
+
+// Makes the pipes, with nothing in them yet.
+int recreation_make_pipes(struct recreation *c, struct error *e);
+// Lets go of our ends, once the process has its own: the program must see when it has closed the last one.
+void recreation_close_pipes(struct recreation *c);
+
+// Makes memory files (memfd, /dev/shm) with their contents; anonymous shared memory is the process's own affair.
+// `path_of` gives today's path of a file; the caller frees it.
+int recreation_make_objects(struct recreation *c, char *(*path_of)(const void *data, const char *path),
+                            const void *data, struct error *e);
+struct recreated_object *recreation_object(const struct recreation *c, uint32_t id);
+// Seals that would have been in the way until now.
+int recreation_seal(const struct recreation *c, struct error *e);
+
+// The table of descriptors of a process.
+int recreation_descriptors(const struct recreation *c, const Snapback__Image__Process *process, struct descriptors *ret,
+                           struct error *e);

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: EPL-2.0
+// All that the engine must know of a processor: registers, the system call instruction, and the small loop
+// that runs a batch of calls inside a tracee.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/user.h>
+
+// General registers as PTRACE_GETREGS gives them.
+struct registers {
+  struct user_regs_struct user;
+};
+
+// The machine state that PTRACE_GETREGSET gives beside the general registers (x86: XSAVE area).
+enum { ARCH_EXTENDED_NOTE = 0x202, ARCH_EXTENDED_MAX = 12288 };
+
+// Debug registers, by their offset in struct user; the last one switches the others on and is set last.
+enum { ARCH_DEBUG_REGISTERS = 6 };
+extern const size_t arch_debug_offset[ARCH_DEBUG_REGISTERS];
+
+// One call of the table that the batch loop works through, in the tracee's memory.
+struct arch_call {
+  uint64_t number, args[6], result;
+};
+
+// The batch loop: position independent, needs no stack, runs the table and then sits in pause(2).
+extern const unsigned char arch_loop[];
+extern const size_t arch_loop_size;
+
+enum { ARCH_PAGE = 4096 };
+extern const uint64_t arch_user_end;  // mappings above are the kernel's own
+
+// Offset of a system call instruction in `code`, or -1.
+long arch_find_syscall(const unsigned char *code, size_t size);
+
+// Makes `r` start the loop at `entry` with `count` calls at `table`. The stack pointer leads to the table as well: one that
+// stands on the alternate signal stack would forbid sigaltstack(2).
+void arch_start_loop(struct registers *r, uint64_t entry, uint64_t table, uint64_t count);
+bool arch_loop_is_done(const struct registers *r);  // it stands behind the last call of the table
+
+// Makes `r` make one system call with the instruction at `instruction`, and no restart of an older call.
+void arch_start_call(struct registers *r, uint64_t instruction, long number, const uint64_t args[6]);
+int64_t arch_result(const struct registers *r);
+
+uint64_t arch_pc(const struct registers *r);
+void arch_set_pc(struct registers *r, uint64_t pc);
+uint64_t arch_sp(const struct registers *r);
+uint64_t arch_fp(const struct registers *r);  // of the frame, where the code keeps one
+uint64_t arch_tls(const struct registers *r);
+
+// The length of a breakpoint instruction, by how much the pc stands behind it, and the instruction itself.
+enum { ARCH_BREAKPOINT = 1 };
+extern const unsigned char arch_breakpoint[ARCH_BREAKPOINT];
+
+// Makes a cut system call begin again wherever the kernel could not do it itself: in a new task, or with
+// registers that were put back. `code` holds the bytes before the pc (see arch_code_before), which tell the
+// number behind restart_syscall(2).
+enum { ARCH_CODE_BEFORE = 16 };
+void arch_restart_call(struct registers *r, const unsigned char code[ARCH_CODE_BEFORE]);
+
+// A call that the freeze itself ended with EINTR (epoll_wait, sigtimedwait, semop…) begins again. True when changed.
+bool arch_restart_interrupted(struct registers *r);
+
+// A thread that a stop has cut in wait4(2) is to go on as if that had ended with EINTR. False: it is in no such call.
+bool arch_end_wait(struct registers *r);

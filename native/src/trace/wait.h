@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: EPL-2.0
+// Waiting for threads of which this process is the tracer, without waiting for ever when they are killed.
+//
+// The main thread of a killed process cannot be waited for before all its other threads have been: waitpid(2)
+// would block although it is dead. And the end of a process belongs to whoever reaps: it is seen here, not taken.
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+// Waits until the thread stops or ends. 0 and its status, as waitpid(2) gives it, or -errno. A stop is taken. An end
+// is taken if `takes_end`; else it is left, and shown as death by SIGKILL.
+int wait_for_thread(pid_t tid, bool takes_end, int *ret_status);
+
+// What there is to tell of a thread now, without waiting. A stop is taken, an end is left.
+enum thread_report { REPORT_NOTHING, REPORT_STOP, REPORT_END, REPORT_STRANGER /* neither tracee nor child */ };
+enum thread_report thread_report(pid_t tid, int *ret_status);
+bool thread_take_end(pid_t tid, int *ret_status);  // if it has come; also in a signal handler
+
+// Waits until there is something to tell of any thread, or until a signal. The thread, 0: a signal.
+pid_t wait_for_report(void);
+
+// `waiter` makes calls for us that wait for threads of `process` (a debugger's main thread, and what it debugs). When
+// the process is killed meanwhile such a call would never return: while we wait for the waiter, it is ended with EINTR.
+// 0, 0: no such waiter any more.
+void wait_guard(pid_t waiter, pid_t process);

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: EPL-2.0
+"""All that /proc tells of a process that a rewind should bring back, as one dictionary to compare."""
+import os
+import re
+
+# What runs on, or is ours, or is only a statistic.
+STATUS_LEFT_OUT = re.compile(r"(Vm|Rss|Huge|Pid|NSpid|voluntary|nonvoluntary|State|Cpus|Mems|TracerPid|Speculation|untag|x86_Thread)")
+
+
+def _read(path):
+    try:
+        with open(path, errors="replace") as file:
+            return file.read()
+    except OSError as error:
+        return f"({error.strerror})"
+
+
+def _link(path):
+    try:
+        return os.readlink(path)
+    except OSError as error:
+        return f"({error.strerror})"
+
+
+def _status(text):
+    rows = (line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return {key: value.strip() for key, value in rows if not STATUS_LEFT_OUT.match(key)}
+
+
+# Flags of mappings that say how memory is accounted, hugepages wanted or a userfaultfd of ours watching; not what it is.
+FLAGS_LEFT_OUT = {"sd", "uw", "nh", "hg", "ac", "nr"}
+
+
+def _mappings(pid):
+    """Range → rights, offset, device, inode, name, and the flags of mmap and madvise; anonymous neighbours joined."""
+    rows = []
+    for block in re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", _read(f"/proc/{pid}/smaps")):
+        first, *rest = block.splitlines()
+        where, what = first.split(" ", 1)
+        start, end = where.split("-")
+        flags = next((line.split(":")[1].split() for line in rest if line.startswith("VmFlags")), [])
+        what = " ".join(what.split()) + " | " + " ".join(f for f in flags if f not in FLAGS_LEFT_OUT)
+        if rows and rows[-1][1:] == [start, what] and " 00:00 0" in what:
+            rows[-1][1] = end
+        else:
+            rows.append([start, end, what])
+    return {f"{start}-{end}": what for start, end, what in rows}
+
+
+def _descriptors(pid):
+    found = {}
+    for number in sorted(os.listdir(f"/proc/{pid}/fd"), key=int):
+        info = _read(f"/proc/{pid}/fdinfo/{number}")
+        info = re.sub(r"eventfd-id:.*\n|mnt_id:.*\n|ino:\s.*\n|sdev:\S+", "", info)
+        found[number] = _link(f"/proc/{pid}/fd/{number}") + " | " + " ".join(info.split())
+    return found
+
+
+def _threads(pid):
+    """By their numbers inside: a thread that was made again has another one on the host."""
+    found = {}
+    for tid in sorted(os.listdir(f"/proc/{pid}/task"), key=int):
+        base = f"/proc/{pid}/task/{tid}"
+        inner = re.search(r"NSpid:.*?(\d+)$", _read(base + "/status"), re.MULTILINE)
+        found[inner.group(1) if inner else tid] = {"comm": _read(base + "/comm").strip(), "status": _status(_read(base + "/status")),
+                      "call": _read(base + "/syscall").split()[:7]}
+    return found
+
+
+def view(pid):
+    """The dictionary; every value is text or again a dictionary."""
+    base = f"/proc/{pid}"
+    return {
+        "mappings": _mappings(pid),
+        "descriptors": _descriptors(pid),
+        "threads": _threads(pid),
+        "limits": _read(base + "/limits"),
+        "cwd": _link(base + "/cwd"),
+        "root": _link(base + "/root"),
+        "exe": _link(base + "/exe"),
+        "command": _read(base + "/cmdline"),
+        "oom": _read(base + "/oom_score_adj").strip(),
+        "coredump": _read(base + "/coredump_filter").strip(),
+        "personality": _read(base + "/personality").strip(),
+        "slack": _read(base + "/timerslack_ns").strip(),
+        "timers": _read(base + "/timers"),
+    }
+
+
+def differences(then, now, path=""):
+    """One line for each difference."""
+    if not isinstance(then, dict) or not isinstance(now, dict):
+        return [] if then == now else [f"{path}: was {then!r}, is {now!r}"]
+    lines = []
+    for key in [*then, *(k for k in now if k not in then)]:
+        lines += differences(then.get(key, "(nothing)"), now.get(key, "(nothing)"), f"{path}/{key}")
+    return lines

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: EPL-2.0
+"""The self-checking programs that are run in more than one way, or need more than their name."""
+
+# What a row needs beyond its program: arguments, environment, what a command, or saving alone, may be refused for.
+ROWS = {
+    "pages-huge": dict(arguments=["32", "huge"]),
+    "pages-large": dict(arguments=["256", "small"]),
+    "shared_memory-visible": dict(environment={"LIVE_SHM": "/dev/shm/{folder}"}),
+    "children": dict(unsaved=r"holds more than one process"),
+    # What is done where the kernel cannot tell which pages have changed.
+    "heap-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),
+    "mappings-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),
+}

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: EPL-2.0
+"""Random snapshots, rewinds in any order and deletions of one self-checking program; prints the seed it used.
+
+    stress.py NAME PROGRAM        a row of ROWS, and its program
+
+SNAPBACK_STRESS_SECONDS says how long (2.5), SNAPBACK_STRESS_SEED which way.
+"""
+import os
+import random
+import re
+import sys
+
+import snapback_support as support
+from rows import ROWS
+
+MOST_SNAPSHOTS = 6
+
+
+class Taken:
+    """A snapshot as this test knows it: the ticks between which it was taken, and the first tick after it if known."""
+
+    def __init__(self, number, before, after):
+        self.number, self.before, self.after, self.first = number, before, after, None
+
+    def learn(self, tick):
+        if self.first is None:
+            assert self.before < tick <= self.after + 1, \
+                f"snapshot {self.number}, taken between ticks {self.before} and {self.after}, went on with {tick}"
+            self.first = tick
+        assert tick == self.first, f"snapshot {self.number} went on with tick {tick}, and before with {self.first}"
+
+
+class Stress(support.TestCase):
+    def setUp(self):
+        super().setUp()
+        row = ROWS.get(NAME, {})
+        self.refusal = row.get("refusal")
+        self.refused = self.rewinds = 0
+        self.journal = support.Journal(self.folder)
+        more = {k: v.format(folder=os.path.basename(self.folder)) for k, v in row.get("environment", {}).items()}
+        self.visible = more.get("LIVE_SHM")
+        self.addCleanup(self.remove_visible)
+        self.session = self.launch([PROGRAM, *row.get("arguments", [])],
+                                   environment=self.environment(**self.journal.environment(), **more))
+        self.taken = []
+
+    def remove_visible(self):
+        if self.visible and os.path.exists(self.visible):
+            os.unlink(self.visible)
+
+    def runs(self):
+        return self.session.process.poll() is None
+
+    def ticks_pass(self, count):
+        self.journal.wait_for_ticks(count, alive=self.runs)
+
+    def may_be_refused(self, failure):
+        """Passes over a refusal that this program's row allows; nothing may have changed then."""
+        if not self.refusal or not re.search(self.refusal, failure.message):
+            raise failure
+        self.refused += 1
+
+    def snapshot(self):
+        before = self.journal.last()
+        try:
+            number = self.session.snapshot()
+        except support.CommandFailed as failure:
+            return self.may_be_refused(failure)
+        self.taken.append(Taken(number, before, self.journal.last()))
+        self.ticks_pass(1)
+
+    def rewind(self):
+        if not self.taken:
+            return
+        target = CHOICE.choice(self.taken)
+        start = len(self.journal.ticks()) - 1
+        try:
+            self.session.rewind(target.number)
+        except support.CommandFailed as failure:
+            return self.may_be_refused(failure)
+        self.rewinds += 1
+        self.ticks_pass(1)
+        self.check_jump(target, self.journal.ticks()[start:])
+
+    def check_jump(self, target, ticks):
+        """The ticks around a rewind: one after the other, but for one jump to where the snapshot was taken."""
+        jumps = [b for a, b in zip(ticks, ticks[1:]) if b != a + 1]
+        assert len(jumps) <= 1, f"{len(jumps)} jumps in the ticks {ticks} after one rewind to {target.number}"
+        if jumps:
+            target.learn(jumps[0])
+        else:
+            assert target.first in ticks or target.first is None and target.after + 1 >= ticks[0], \
+                f"a rewind to {target.number} has not moved the ticks {ticks}"
+
+    def delete(self):
+        if self.taken:
+            gone = CHOICE.choice(self.taken)
+            self.taken.remove(gone)
+            self.session.delete(gone.number)
+
+    def pause(self):
+        self.ticks_pass(CHOICE.randrange(1, 60))
+
+    def one_step(self):
+        snapshot = self.snapshot if len(self.taken) < MOST_SNAPSHOTS else self.delete
+        CHOICE.choices([snapshot, self.rewind, self.delete, self.pause], weights=[6, 9, 1, 4])[0]()
+
+    def check_ticks_between(self):
+        """No jump but those of rewinds: their number is the most there can be."""
+        ticks = self.journal.ticks()
+        jumps = sum(b != a + 1 for a, b in zip(ticks, ticks[1:]))
+        assert jumps <= self.rewinds, f"{jumps} jumps after {self.rewinds} rewinds"
+
+    def test_is_the_same_after_every_rewind(self):
+        self.ticks_pass(3)
+        number = self.session.status()["program_pid"]
+        support.repeat_for(SECONDS, self.one_step)
+        assert self.session.status()["program_pid"] == number, "the program's number has changed"
+        assert sorted(t.number for t in self.taken) == sorted(s["id"] for s in self.session.list())
+        self.rewind()
+        self.journal.ask_to_end()
+        status = self.session.wait()
+        self.journal.read()
+        assert status == 0, f"the program ended with {status}: {self.session.shown()}"
+        assert self.journal.passed(), "the program ended without its PASS"
+        self.check_ticks_between()
+        print(f"{self.rewinds} rewinds, {len(self.journal.ticks())} ticks, {self.refused} refusals; ", end="")
+
+
+NAME, PROGRAM = sys.argv[1:3] if len(sys.argv) > 2 else ("counter", "")
+SECONDS = float(os.environ.get("SNAPBACK_STRESS_SECONDS", "2.5"))
+SEED = int(os.environ.get("SNAPBACK_STRESS_SEED", random.SystemRandom().randrange(10 ** 9)))
+CHOICE = random.Random(SEED)
+
+if __name__ == "__main__":
+    print(f"{NAME}: SNAPBACK_STRESS_SEED={SEED} SNAPBACK_STRESS_SECONDS={SECONDS:g}", flush=True)
+    PROGRAM = support.within_reach(os.path.abspath(PROGRAM))
+    support.main(sys.argv[:1])

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: EPL-2.0
+// Parsing of /proc/PID/fdinfo and /proc/PID/status.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "proc/fdinfo.h"
+#include "proc/status.h"
+#include "unit.h"
+
+static void readsPositionFlagsAndInode(void **state) {
+  (void)state;
+  struct fdinfo i;
+  assert_int_equal(fdinfo_parse("pos:\t17\nflags:\t02104002\nmnt_id:\t25\nino:\t99\n", &i), 0);
+  assert_int_equal(i.position, 17);
+  assert_int_equal(i.flags, 02104002);
+  assert_int_equal(i.mount, 25);
+  assert_int_equal(i.inode, 99);
+  fdinfo_done(&i);
+}
+
+static void readsTheWatchesOfAnEpollSet(void **state) {
+  (void)state;
+  struct fdinfo i;
+  assert_int_equal(fdinfo_parse("pos:\t0\ntfd:        5 events:       1f data: ffff0000aaaa5555  pos:0 ino:3b sdev:f\n"
+                                "tfd:        9 events:       19 data: 7\n",
+                                &i),
+                   0);
+  assert_int_equal(i.watches, 2);
+  assert_int_equal(i.watch[0].fd, 5);
+  assert_int_equal(i.watch[0].events, 0x1f);
+  assert_int_equal(i.watch[0].data, 0xffff0000aaaa5555);
+  assert_int_equal(i.watch[0].inode, 0x3b);
+  assert_int_equal(i.watch[1].inode, 0);
+  fdinfo_done(&i);
+}
+
+static void readsTheLocksOfAFile(void **state) {
+  (void)state;
+  struct fdinfo i;
+  assert_int_equal(fdinfo_parse("pos:\t0\nlock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF\n"
+                                "lock:\t2: POSIX  ADVISORY  READ  359 00:13:11691 10 19\n",
+                                &i),
+                   0);
+  assert_int_equal(i.locks, 2);
+  assert_int_equal(i.lock[0].kind, LOCK_OF_FLOCK);
+  assert_true(i.lock[0].writes && i.lock[0].end == UINT64_MAX);
+  assert_int_equal(i.lock[1].kind, LOCK_OF_PROCESS);
+  assert_false(i.lock[1].writes);
+  assert_int_equal(i.lock[1].start, 10);
+  assert_int_equal(i.lock[1].end, 19);
+  fdinfo_done(&i);
+}
+
+static void refusesAMutilatedWatchAndAnEmptyText(void **state) {
+  (void)state;
+  struct fdinfo i;
+  assert_int_equal(fdinfo_parse("pos:\t0\ntfd: x\n", &i), -EBADMSG);
+  assert_int_equal(fdinfo_parse("", &i), -EBADMSG);
+}
+
+static void readsALivingEventfdAndEpollSet(void **state) {
+  (void)state;
+  int event = eventfd(3, EFD_SEMAPHORE), set = epoll_create1(0);
+  struct epoll_event e = {.events = EPOLLIN, .data.u64 = 0x1234};
+  assert_int_equal(epoll_ctl(set, EPOLL_CTL_ADD, event, &e), 0);
+  struct fdinfo i;
+  assert_int_equal(fdinfo_read(getpid(), event, &i), 0);
+  assert_int_equal(i.count, 3);
+  fdinfo_done(&i);
+  assert_int_equal(fdinfo_read(getpid(), set, &i), 0);
+  assert_int_equal(i.watches, 1);
+  assert_int_equal(i.watch[0].fd, event);
+  assert_int_equal(i.watch[0].data, 0x1234);
+  fdinfo_done(&i);
+  (void)close(event);
+  (void)close(set);
+  assert_int_equal(fdinfo_read(getpid(), set, &i), -ENOENT);
+}
+
+static void listsDescriptorsInOrder(void **state) {
+  (void)state;
+  int *list;
+  size_t count;
+  int high = fcntl(0, F_DUPFD, 200);
+  bool found = false;
+  assert_int_equal(descriptor_list(getpid(), &list, &count), 0);
+  for (size_t i = 0; i < count; i++) {
+    assert_true(i == 0 || list[i - 1] < list[i]);
+    found = found || list[i] == high;
+  }
+  assert_true(found);
+  free(list);
+  (void)close(high);
+}
+
+static void readsAStatusFile(void **state) {
+  (void)state;
+  struct process_status s;
+  assert_int_equal(status_parse("Name:\ta name\nUmask:\t0027\nState:\tT (stopped)\nTgid:\t12\nPPid:\t3\nTracerPid:\t0\n"
+                                "SigPnd:\t0000000000000001\nShdPnd:\t0000000000004000\nSigBlk:\t8000000000000000\n"
+                                "Seccomp:\t2\n",
+                                &s),
+                   0);
+  assert_string_equal(s.name, "a name");
+  assert_int_equal(s.umask, 027);
+  assert_int_equal(s.state, 'T');
+  assert_int_equal(s.tgid, 12);
+  assert_int_equal(s.parent, 3);
+  assert_int_equal(s.pending, 1);
+  assert_int_equal(s.shared_pending, 0x4000);
+  assert_int_equal(s.blocked, 0x8000000000000000);
+  assert_int_equal(s.seccomp, 2);
+  assert_int_equal(status_parse("Name:\tx\n", &s), -EBADMSG);
+}
+
+static void boundsALongName(void **state) {
+  (void)state;
+  char text[300] = "Name:\t";
+  memset(text + 6, 'x', 200);
+  strcat(text, "\nState:\tR\n");
+  struct process_status s;
+  assert_int_equal(status_parse(text, &s), 0);
+  assert_int_equal(strlen(s.name), sizeof s.name - 1);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(readsPositionFlagsAndInode),
+      cmocka_unit_test(readsTheWatchesOfAnEpollSet),
+      cmocka_unit_test(readsTheLocksOfAFile),
+      cmocka_unit_test(refusesAMutilatedWatchAndAnEmptyText),
+      cmocka_unit_test(readsALivingEventfdAndEpollSet),
+      cmocka_unit_test(listsDescriptorsInOrder),
+      cmocka_unit_test(readsAStatusFile),
+      cmocka_unit_test(boundsALongName),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
