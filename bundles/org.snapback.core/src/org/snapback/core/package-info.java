@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: EPL-2.0
+@NonNullByDefault
+package org.snapback.core;
+
+import org.eclipse.jdt.annotation.NonNullByDefault;
