@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 enum { STACK = 65536, SIGNALS = 6 };
 
@@ -16,9 +17,11 @@ static char stacks[2][STACK];
 static volatile unsigned calls_a, calls_b, calls_seen;
 static volatile bool was_on_stack;
 
+// It stays for a while: snapshots and rewinds are to meet it on the alternate stack.
 static void note(void) {
   char here;
   calls_seen++;
+  (void)nanosleep(&(struct timespec){.tv_nsec = 300000}, NULL);
   was_on_stack = &here >= (char *)expected_stack.ss_sp && &here < (char *)expected_stack.ss_sp + STACK;
 }
 static void handler_a(int number) {
