@@ -35,8 +35,8 @@ extern const uint64_t arch_user_end;  // mappings above are the kernel's own
 // Offset of a system call instruction in `code`, or -1.
 long arch_find_syscall(const unsigned char *code, size_t size);
 
-// Makes `r` start the loop at `entry` with `count` calls at `table`. The stack pointer leads to the table as well: one that
-// stands on the alternate signal stack would forbid sigaltstack(2).
+// Makes `r` start the loop at `entry` with `count` calls at `table`. The stack pointer leads to the table as well: one
+// that stands on the alternate signal stack would forbid sigaltstack(2).
 void arch_start_loop(struct registers *r, uint64_t entry, uint64_t table, uint64_t count);
 bool arch_loop_is_done(const struct registers *r);  // it stands behind the last call of the table
 
