@@ -3,6 +3,7 @@ package org.snapback.ui.driver;
 
 import java.util.stream.Stream;
 import org.eclipse.swt.SWT;
+import org.eclipse.swt.widgets.Button;
 import org.eclipse.swt.widgets.Composite;
 import org.eclipse.swt.widgets.Control;
 import org.eclipse.swt.widgets.Event;
@@ -35,7 +36,7 @@ public final class Widgets {
 
     /** Presses a button or chooses a menu item. */
     public static void press(Widget widget) {
-        if (widget instanceof ToolItem item && !item.isEnabled() || widget instanceof MenuItem entry && !entry.isEnabled()) {
+        if (!isEnabled(widget)) {
             throw new AssertionError("Cannot be pressed, for it is disabled: " + widget);
         }
         if ((widget.getStyle() & (SWT.CHECK | SWT.RADIO)) != 0) {
@@ -44,9 +45,17 @@ public final class Widgets {
         send(widget, SWT.Selection, 0);
     }
 
+    private static boolean isEnabled(Widget widget) {
+        return !(widget instanceof ToolItem item && !item.isEnabled()
+                || widget instanceof MenuItem entry && !entry.isEnabled()
+                || widget instanceof Button button && !button.isEnabled());
+    }
+
     private static void toggle(Widget widget) {
         if (widget instanceof ToolItem item) {
             item.setSelection(!item.getSelection());
+        } else if (widget instanceof Button button) {
+            button.setSelection(!button.getSelection());
         } else if (widget instanceof MenuItem item) {
             item.setSelection(!item.getSelection());
         }

@@ -67,8 +67,8 @@ class DialogsTest {
                     .filter(tab -> tab.getText().equals("Snapback"))
                     .findFirst()
                     .orElseThrow());
-            press(folder.getShell(), "A rewind also puts back what was in the files that the program writes");
-            press(folder.getShell(), "Apply");
+            Widgets.press(button(folder.getShell(), "A rewind also puts back what was in the files that the program writes"));
+            pressWhenEnabled(button(folder.getShell(), "Apply"));
         });
 
         assertTrue(configuration.getAttribute(LaunchAttributes.REWIND_FILES, false));
@@ -140,6 +140,19 @@ class DialogsTest {
             display.asyncExec(() -> Stream.of(display.getShells()).forEach(shell -> press(shell, "Don't Save")));
             press(folder.getShell(), "Close");
         }
+    }
+
+    private static Button button(Shell dialog, String label) {
+        return Widgets.below(dialog, Button.class)
+                .filter(button -> label.equals(button.getText().replace("&", "")))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("There is no button \"" + label + "\""));
+    }
+
+    /** The dialog enables its buttons a moment after a change. */
+    private static void pressWhenEnabled(Button button) {
+        EventLoop.await(() -> "the button \"" + button.getText() + "\"", button::isEnabled);
+        Widgets.press(button);
     }
 
     /** Does nothing where there is no such button: the dialog asks about changes only if there are some. */
