@@ -55,7 +55,7 @@ class FilesCase(support.TestCase):
         with open(path, "w") as file:
             file.write(STEPS + text)
         session = self.start(["/usr/bin/python3", "-B", path], **more)
-        self.journal.wait_for_ticks(1)
+        support.wait_for(self.journal.ticks, "the program's first step")
         return session
 
     def go(self, step):
