@@ -51,13 +51,19 @@ static void fail(const char *what) {
   exit(1);
 }
 
-static void hold_memory(size_t bytes, bool huge) {
+// "plain": without advice, as most programs have it.
+static void advise(size_t bytes, const char *kind) {
+  bool plain = !strcmp(kind, "plain"), huge = !strcmp(kind, "huge");
+  if (!plain && madvise(memory, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
+    fail("madvise");
+}
+
+static void hold_memory(size_t bytes, const char *kind) {
   char *area = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (area == MAP_FAILED)
     fail("mmap");
   memory = (char *)(((uintptr_t)area + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
-  if (madvise(memory, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
-    fail("madvise");
+  advise(bytes, kind);
   pages = bytes / PAGE;
   uint64_t seed = 88172645463325252;
   for (size_t i = 0; i < bytes / 8; i++) {
@@ -215,7 +221,8 @@ static int measure_memcpy(size_t bytes) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: workload MAILBOX MIB small|huge THREADS [PROCESSES DESCRIPTORS] | workload memcpy BYTES\n");
+  fprintf(stderr,
+          "usage: workload MAILBOX MIB small|plain|huge THREADS [PROCESSES DESCRIPTORS] | workload memcpy BYTES\n");
   return 1;
 }
 
@@ -227,7 +234,7 @@ int main(int argc, char **argv) {
   int fd = open(argv[1], O_RDWR | O_CLOEXEC);
   if (fd < 0)
     fail(argv[1]);
-  hold_memory(strtoul(argv[2], NULL, 10) << 20, !strcmp(argv[3], "huge"));
+  hold_memory(strtoul(argv[2], NULL, 10) << 20, argv[3]);
   start_processes(argc == 7 ? atoi(argv[5]) : 1);
   open_files(argv[1], argc == 7 ? atoi(argv[6]) : 0);
   start_threads(atoi(argv[4]));

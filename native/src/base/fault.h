@@ -55,6 +55,7 @@
   X(restart_fields)   /* the memory fields cannot be set */                          \
   X(restart_mappings) /* a mapping cannot be made */                                 \
   X(restart_pages)    /* a page cannot be written */                                 \
+  X(restart_move)     /* no failure: pages cannot be moved to where they belong */   \
   X(restart_objects)  /* shared memory cannot be made */                             \
   X(restart_pipes)    /* a pipe cannot be made */                                    \
   X(restart_limits)   /* a limit cannot be set */                                    \

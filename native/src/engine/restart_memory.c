@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0
 // Restart: the pages of the program's private memory.
 //
-// Most memory is anonymous and still empty: the kernel is handed its pages whole, which is twice as fast as writing.
+// Most memory is anonymous and still empty: the kernel is handed its pages whole, which is twice as fast as writing;
+// where there are enough of them, in huge pages (restart_huge.c).
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,24 +14,28 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "engine/restart_huge.h"
 #include "engine/restart_state.h"
 #include "kernel/userfault.h"
 #include "proc/memory.h"
 #include "resource/space.h"
 
 struct filling {
+  pid_t pid;
   int memory;  // of the process
-  int fault;   // a userfaultfd of the process; -1: none
+  int there;   // a userfaultfd of the process, in the process; -1: none
+  int fault;   // the same one, here
+  bool can_move;
   const struct mappings *then;
-  bool *quick;  // by index in `then`: registered with `fault`
+  bool *quick;               // by index in `then`: registered with `fault`
+  struct huge_filling huge;  // by its ranges: filled aside
 };
 
 // ---- which mappings can be handed pages ----
 
-// Pages that are handed over are small ones: a program that has asked for huge pages is to get them by writing.
-static bool wants_huge_pages(const Snapback__Image__Mapping *m) {
+static bool has_advice(const Snapback__Image__Mapping *m, uint32_t advice) {
   for (size_t i = 0; i < m->n_advice; i++)
-    if (m->advice[i] == MADV_HUGEPAGE)
+    if (m->advice[i] == advice)
       return true;
   return false;
 }
@@ -40,33 +45,58 @@ static bool all_pages_are_huge(void) {
   return file_read("/sys/kernel/mm/transparent_hugepage/enabled", 256, &text, NULL) == 0 && strstr(text, "[always]");
 }
 
-static int open_userfault(struct restarting *w) {
-  int64_t there = executor_call(w->main, NULL, SYS_userfaultfd, USERFAULT_FLAGS, 0, 0, 0, 0, 0);
-  if (there < 0)
-    return (int)there;
-  _cleanup_fd_ int pidfd = kernel_pidfd_open(w->f.pid);
-  _cleanup_fd_ int fd = pidfd < 0 ? pidfd : kernel_pidfd_getfd(pidfd, (int)there);
-  (void)executor_call(w->main, NULL, SYS_close, (uint64_t)there, 0, 0, 0, 0, 0);
-  int r = fd < 0 ? fd : userfault_set_up_filling(fd);
-  return r < 0 ? r : fd_take(&fd);
+static void open_userfault(struct restarting *w, struct filling *f) {
+  f->there = (int)executor_call(w->main, NULL, SYS_userfaultfd, USERFAULT_FLAGS, 0, 0, 0, 0, 0);
+  _cleanup_fd_ int pidfd = f->there < 0 ? f->there : kernel_pidfd_open(w->f.pid);
+  _cleanup_fd_ int fd = pidfd < 0 ? pidfd : kernel_pidfd_getfd(pidfd, f->there);
+  if (fd >= 0 && userfault_set_up_filling(fd, &f->can_move) == 0)
+    f->fault = fd_take(&fd);
+}
+
+// Pages that are handed over are small ones: a program that has asked for huge pages is to get them by writing.
+static void register_mapping(struct restarting *w, struct filling *f, size_t i) {
+  const Snapback__Image__Mapping *m = w->r->process->mapping[i];
+  f->quick[i] = m->kind == SNAPBACK__IMAGE__MAPPING_KIND__MAPPING_KIND_ANONYMOUS && !has_advice(m, MADV_HUGEPAGE) &&
+                userfault_register_missing(f->fault, m->start, m->end) == 0;
+  size_t count;
+  const struct image_extent *x = image_extents(w->r->image, w->r->process->space, &count);
+  if (f->quick[i] && f->can_move && m->protection == (PROT_READ | PROT_WRITE) && !has_advice(m, MADV_NOHUGEPAGE))
+    huge_filling_add(&f->huge, x, count, m);
 }
 
 static void register_mappings(struct restarting *w, struct filling *f) {
   const Snapback__Image__Process *p = w->r->process;
   f->quick = must_alloc((p->n_mapping + 1) * sizeof *f->quick);
-  f->fault = all_pages_are_huge() ? -1 : open_userfault(w);
-  for (size_t i = 0; f->fault >= 0 && i < p->n_mapping; i++) {
-    const Snapback__Image__Mapping *m = p->mapping[i];
-    f->quick[i] = m->kind == SNAPBACK__IMAGE__MAPPING_KIND__MAPPING_KIND_ANONYMOUS && !wants_huge_pages(m) &&
-                  userfault_register_missing(f->fault, m->start, m->end) == 0;
-  }
+  if (!all_pages_are_huge())
+    open_userfault(w, f);
+  f->can_move = f->can_move && huge_pages_are_on_advice();
+  for (size_t i = 0; f->fault >= 0 && i < p->n_mapping; i++)
+    register_mapping(w, f, i);
+  huge_filling_open(w, &f->huge);
 }
 
 // ---- filling ----
 
 static int write_slowly(const struct filling *f, uint64_t at, const void *bytes, size_t size) {
+  if (memory_write_new(f->pid, at, bytes, size) == 0)
+    return 0;
   ssize_t n = pwrite(f->memory, bytes, size, (off_t)at);
   return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EIO;
+}
+
+static int write_small_pages(const void *data, uint64_t at, const void *bytes, size_t size) {
+  const struct filling *f = data;
+  const struct mapping *m = mappings_at(f->then, at);
+  bool filled = m && f->quick[m - f->then->item] && userfault_fill(f->fault, at, bytes, size) == 0;
+  return filled ? 0 : write_slowly(f, at, bytes, size);
+}
+
+// How much of [at, at + size) is treated alike.
+static size_t stretch(const struct filling *f, uint64_t at, size_t size, const struct huge_range *range) {
+  const struct mapping *m = mappings_at(f->then, at);
+  uint64_t end = m && m->end - at < size ? m->end : at + size;
+  uint64_t border = !range ? end : range->start <= at ? range->end : range->start;
+  return (border < end ? border : end) - at;
 }
 
 static int write_pages(const void *data, uint64_t address, const void *bytes, size_t size) {
@@ -74,11 +104,11 @@ static int write_pages(const void *data, uint64_t address, const void *bytes, si
   int r = 0;
   for (size_t done = 0, n; r == 0 && done < size; done += n) {
     uint64_t at = address + done;
-    const struct mapping *m = mappings_at(f->then, at);
-    n = m && m->end - at < size - done ? m->end - at : size - done;
+    const struct huge_range *range = huge_filling_search(&f->huge, at);
     const char *from = (const char *)bytes + done;
-    bool filled = m && f->quick[m - f->then->item] && userfault_fill(f->fault, at, from, n) == 0;
-    r = filled ? 0 : write_slowly(f, at, from, n);
+    n = stretch(f, at, size - done, range);
+    r = range && range->start <= at ? write_slowly(f, f->huge.area + range->offset + (at - range->start), from, n)
+                                    : write_small_pages(f, at, from, n);
   }
   return r;
 }
@@ -95,15 +125,26 @@ static bool is_of_file(const void *data, uint64_t start, uint64_t end) {
   return false;
 }
 
+static int close_filling(struct restarting *w, struct filling *f) {
+  int r = huge_filling_close(w, &f->huge);
+  free(f->quick);
+  cleanup_fd(&f->fault);
+  if (f->there >= 0 && r == 0)
+    r = (int)executor_call(w->main, NULL, SYS_close, (uint64_t)f->there, 0, 0, 0, 0, 0);
+  return r;
+}
+
 int restart_fill(struct restarting *w, struct error *e) {
   _cleanup_fd_ int memory = memory_open(w->f.pid, O_RDWR);
   if (memory < 0)
     return error_set_errno(e, memory, "cannot open the memory of the new process");
-  struct filling f = {.memory = memory, .then = &w->r->then};
+  struct filling f = {.pid = w->f.pid, .memory = memory, .there = -1, .fault = -1, .then = &w->r->then};
   register_mappings(w, &f);
   int r = space_copy(w->r->image, w->r->process->space,
                      &(struct space_target){.write = write_pages, .wants_zeroes = is_of_file, .data = &f}, e);
-  free(f.quick);
-  cleanup_fd(&f.fault);
+  int moved = r < 0 ? 0 : huge_filling_move(w, &f.huge, f.there, write_small_pages, &f);
+  int closed = close_filling(w, &f);
+  if (r == 0 && (moved < 0 || closed < 0))
+    return error_set_errno(e, moved < 0 ? moved : closed, "cannot put back memory");
   return r;
 }

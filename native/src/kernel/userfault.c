@@ -4,13 +4,13 @@
 
 #include <errno.h>
 #include <linux/userfaultfd.h>
-#include <sys/ioctl.h>
 
 #include "kernel/pagemap_scan.h"
 
-// Of Linux 5.19 and 6.7; older headers lack them.
+// Of Linux 5.19, 6.7 and 6.8; older headers lack them.
 #define FEATURE_WP_UNPOPULATED (1ULL << 13)
 #define FEATURE_WP_ASYNC (1ULL << 15)
+#define FEATURE_MOVE (1ULL << 16)
 
 int userfault_set_up(int fd) {
   struct uffdio_api api = {.api = UFFD_API,
@@ -38,9 +38,11 @@ int userfault_is_registered(int pagemap, uint64_t start) {
   return r < 0 ? -errno : r > 0;
 }
 
-int userfault_set_up_filling(int fd) {
+int userfault_set_up_filling(int fd, bool *ret_can_move) {
   struct uffdio_api api = {.api = UFFD_API};
-  return ioctl(fd, UFFDIO_API, &api) < 0 ? -errno : 0;
+  int r = ioctl(fd, UFFDIO_API, &api) < 0 ? -errno : 0;
+  *ret_can_move = r == 0 && (api.features & FEATURE_MOVE);
+  return r;
 }
 
 int userfault_register_missing(int fd, uint64_t start, uint64_t end) {

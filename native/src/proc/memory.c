@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -28,4 +29,15 @@ int memory_write(pid_t pid, uint64_t at, const void *data, size_t size) {
     return fd;
   ssize_t n = pwrite(fd, data, size, (off_t)at);
   return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EIO;
+}
+
+int memory_write_new(pid_t pid, uint64_t at, const void *data, size_t size) {
+  for (size_t done = 0; done < size;) {
+    struct iovec here = {(char *)data + done, size - done}, there = {(void *)(uintptr_t)(at + done), size - done};
+    ssize_t n = process_vm_writev(pid, &here, 1, &there, 1, 0);
+    if (n <= 0)
+      return n < 0 ? -errno : -EIO;
+    done += (size_t)n;
+  }
+  return 0;
 }

@@ -4,6 +4,7 @@
 # What a row needs beyond its program: arguments, environment, what a command, or saving alone, may be refused for.
 ROWS = {
     "pages-huge": dict(arguments=["32", "huge"]),
+    "pages-dense": dict(arguments=["48", "dense"]),
     "pages-large": dict(arguments=["256", "small"]),
     "shared_memory-visible": dict(environment={"LIVE_SHM": "/dev/shm/{folder}"}),
     "children": dict(unsaved=r"holds more than one process"),

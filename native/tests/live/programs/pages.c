@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0
-// Private memory in small or huge pages: every page knows how often it was written, and so does a second list.
+// Private memory in small or huge pages, or as it comes ("dense": without a gap): every page knows how often it was
+// written, and so does a second list.
 #include "live.h"
 
 #include <stdlib.h>
@@ -36,21 +37,23 @@ static void check_all(void) {
   CHECK(sum == total);
 }
 
-static void map_memory(size_t bytes, bool huge) {
+static void map_memory(size_t bytes, bool dense, bool huge) {
   char *at = mmap(NULL, bytes + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(at != MAP_FAILED);
   at = (char *)(((uintptr_t)at + HUGE - 1) & ~((uintptr_t)HUGE - 1));
-  CHECK(madvise(at, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) == 0);
+  CHECK(dense || madvise(at, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) == 0);
   memory = (uint64_t *)at;
 }
 
 int main(int argc, char **argv) {
   live_begin();
   size_t mib = argc > 1 ? (size_t)atoi(argv[1]) : 16;
-  map_memory(mib << 20, argc > 2 && strcmp(argv[2], "huge") == 0);
+  const char *kind = argc > 2 ? argv[2] : "small";
+  bool dense = strcmp(kind, "dense") == 0;
+  map_memory(mib << 20, dense, strcmp(kind, "huge") == 0);
   pages = (mib << 20) / PAGE;
   generation = calloc(pages, sizeof *generation);
-  for (size_t i = 0; i < pages; i += 1 + i % 3)
+  for (size_t i = 0; i < pages; i += dense ? 1 : 1 + i % 3)
     write_page(i);
   do {
     for (unsigned i = live_random(60); i; i--) {
