@@ -28,6 +28,7 @@ QUICK = {"pauses": PAUSES[:2], "rewinds": REWINDS[:1]}
 
 LOAD_AT_START = os.getloadavg()[0]  # whatever else runs disturbs the times
 PAUSE_LIMIT = 2, 5  # at most so many times the bare fork, plus milliseconds
+OVERHEAD_TURNS = 3  # these runs are short: more of them, and each way goes first as often as the other
 NOISE = 0.03  # differences below it are not measurable on a machine that does anything else
 REWIND_LIMIT_MS = 50  # a rewind of 1 % of 1 GiB may take so much longer than an empty one
 
@@ -146,9 +147,10 @@ def timed(arguments, prefix):
 def overhead_rows(arguments, rounds):
     say(f"run time: {' '.join(arguments)}")
     native, controlled = [], []
-    for _ in range(rounds):
-        native.append(timed(arguments, []))
-        controlled.append(timed(arguments, LAUNCH))
+    for turn in range(rounds * OVERHEAD_TURNS):
+        runs = [(native, []), (controlled, LAUNCH)]
+        for results, prefix in runs if turn % 2 else reversed(runs):
+            results.append(timed(arguments, prefix))
     for name in native[0]:
         yield overhead_row(name, [r[name] for r in native], [r[name] for r in controlled])
 

@@ -9,7 +9,7 @@
 
 #include "base/fault.h"
 
-enum { WORKERS_MAX = 16, ZEROES = 65536 };
+enum { WORKERS_MAX = 16, ZEROES = 65536, PIECES = 8 };
 
 // Extents that lie in one block are one piece of work.
 struct copying {
@@ -27,12 +27,20 @@ static bool same_block(const struct image_extent *a, const struct image_extent *
   return a->kind == b->kind && a->kind == IMAGE_EXTENT_DATA && a->file == b->file && a->block == b->block;
 }
 
-// Takes the next piece of work; 0: there is none.
+static size_t piece_at(const struct copying *c, size_t first) {
+  size_t n = 1;
+  while (first + n < c->count && same_block(&c->extent[first], &c->extent[first + n]))
+    n++;
+  return n;
+}
+
+// Takes the next pieces of work, several in a row: two threads that fill neighbouring memory wait for each other in the
+// kernel. 0: there are none.
 static size_t take(struct copying *c, size_t *ret_first) {
   (void)pthread_mutex_lock(&c->lock);
   size_t first = c->next, n = 0;
-  while (!c->failed && first + n < c->count && (n == 0 || same_block(&c->extent[first], &c->extent[first + n])))
-    n++;
+  for (unsigned pieces = 0; !c->failed && pieces < PIECES && first + n < c->count; pieces++)
+    n += piece_at(c, first + n);
   c->next += n;
   (void)pthread_mutex_unlock(&c->lock);
   *ret_first = first;
@@ -72,12 +80,21 @@ static int write_piece(const struct copying *c, size_t first, size_t count, stru
   return r < 0 ? error_set_errno(e, r, "cannot put back memory at %#lx", (unsigned long)c->extent[first].start) : 0;
 }
 
+static int write_pieces(const struct copying *c, size_t first, size_t count, struct error *e) {
+  int r = 0;
+  for (size_t done = 0, n; r == 0 && done < count; done += n) {
+    n = piece_at(c, first + done);
+    r = write_piece(c, first + done, n, e);
+  }
+  return r;
+}
+
 static void *work(void *data) {
   struct copying *c = data;
   size_t first, count;
   while ((count = take(c, &first)) > 0) {
     struct error e = {0};
-    if (write_piece(c, first, count, &e) == 0)
+    if (write_pieces(c, first, count, &e) == 0)
       continue;
     (void)pthread_mutex_lock(&c->lock);
     if (!c->failed)
