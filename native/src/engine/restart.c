@@ -33,6 +33,8 @@ static void list_mappings(struct restart *r) {
   }
 }
 
+static char *path_of(const void *data, const char *path) { return restart_path(data, path); }
+
 static int choose_process(struct restart *r, struct error *e) {
   for (size_t i = 0; i < r->metadata->n_process && !r->process; i++)
     if ((bool)r->metadata->process[i]->is_debugger == r->options.debugger)
@@ -49,6 +51,8 @@ int restart_check(const struct image *image, const struct restart_options *optio
   *r = (struct restart){.image = image, .metadata = image_metadata(image), .options = *options};
   r->files.image = image;
   r->files.metadata = r->metadata;
+  r->files.path_of = path_of;
+  r->files.path_data = r;
   memcpy(r->files.channel, options->channel, sizeof r->files.channel);
   if (choose_process(r, e) == 0 && restart_check_machine(r, e) == 0 && restart_check_vdso(r, e) == 0 &&
       restart_check_files(r, e) == 0 && restart_check_environment(r, e) == 0 && restart_put_files_back(r, e) == 0) {
@@ -84,8 +88,6 @@ void restart_start(const struct restart *r, struct restart_start *ret) {
 }
 
 // ---- the steps ----
-
-static char *path_of(const void *data, const char *path) { return restart_path(data, path); }
 
 static int make_memory(struct restarting *w, struct error *e) {
   return restart_clear(w, e) < 0 || restart_put_vdso_back(w, e) < 0 || restart_set_fields(w, e) < 0 ||

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "image/metadata.h"
+#include "image/metadata_kinds.h"
 
 enum {
   REGISTER_BYTES = 27 * 8,
@@ -233,7 +234,7 @@ static const char *fault_of_process(const struct names *n, const Snapback__Image
 #define OBJECT_KIND(name) SNAPBACK__IMAGE__SHARED_OBJECT_KIND__SHARED_OBJECT_KIND_##name
 
 static bool open_file_sound(const struct names *n, const Snapback__Image__OpenFile *f) {
-  if (f->kind <= FILE_KIND(UNSPECIFIED) || f->kind > FILE_KIND(SIGNALFD) || f->termios.len > TERMIOS_MAX)
+  if (f->kind <= FILE_KIND(UNSPECIFIED) || !kind_known(f->kind) || f->termios.len > TERMIOS_MAX)
     return false;
   if (f->kind == FILE_KIND(FILE) && !f->file)
     return false;
@@ -247,7 +248,7 @@ static bool open_file_sound(const struct names *n, const Snapback__Image__OpenFi
   for (size_t i = 0; i < f->n_watch; i++)
     if (f->watch[i]->number < 0)
       return false;
-  return f->outside_number >= -1 && f->outside_number <= 2;
+  return open_file_kinds_sound(f) && f->outside_number >= -1 && f->outside_number <= 2;
 }
 
 static bool shared_parts_sound(const struct names *n) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -45,6 +46,31 @@ static int parse_lock(const char *line, struct file_lock *l) {
   return 0;
 }
 
+static size_t parse_hex(const char *text, unsigned char *ret, size_t most) {
+  size_t n = 0;
+  for (unsigned byte; n < most && sscanf(text + 2 * n, "%2x", &byte) == 1 && isxdigit((unsigned char)text[2 * n + 1]);)
+    ret[n++] = (unsigned char)byte;
+  return n;
+}
+
+// "inotify wd:2 ino:2e3 sdev:fe00000 mask:2 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 f_handle:e302000000000000"
+static int parse_inotify(const char *line, struct inotify_watch *w) {
+  unsigned long long inode;
+  unsigned device, bytes = 0, type = 0;
+  int at = 0;
+  enum { MINOR_BITS = 20, MINOR_MASK = (1 << MINOR_BITS) - 1 };  // of the kernel's own dev_t
+  *w = (struct inotify_watch){0};
+  int n = sscanf(line, "inotify wd:%x ino:%llx sdev:%x mask:%x ignored_mask:%*x fhandle-bytes:%x fhandle-type:%x f_handle:%n",
+                 (unsigned *)&w->number, &inode, &device, &w->events, &bytes, &type, &at);
+  if (n < 4 || w->number < 0)
+    return -EBADMSG;
+  w->inode = inode;
+  w->device = makedev(device >> MINOR_BITS, device & MINOR_MASK);
+  w->handle_type = (int)type;
+  w->handle_size = at && bytes <= sizeof w->handle ? parse_hex(line + at, w->handle, bytes) : 0;
+  return 0;
+}
+
 // "it_value: (0, 49406829)"
 static bool parse_span(const char *line, const char *name, uint64_t *ret) {
   enum { SECOND_NS = 1000000000 };
@@ -67,7 +93,7 @@ static void parse_timer(const char *line, struct fdinfo *i) {
 }
 
 struct capacities {
-  size_t watches, locks;
+  size_t watches, locks, inotifies;
 };
 
 static int parse_line(const char *line, struct fdinfo *i, struct capacities *room) {
@@ -78,6 +104,10 @@ static int parse_line(const char *line, struct fdinfo *i, struct capacities *roo
   if (strncmp(line, "tfd:", 4) == 0) {
     array_reserve(i->watch, i->watches, room->watches);
     return parse_watch(line, &i->watch[i->watches++]);
+  }
+  if (strncmp(line, "inotify wd:", 11) == 0) {
+    array_reserve(i->inotify, i->inotifies, room->inotifies);
+    return parse_inotify(line, &i->inotify[i->inotifies++]);
   }
   if (strncmp(line, "lock:", 5) == 0) {
     array_reserve(i->lock, i->locks, room->locks);
@@ -99,13 +129,17 @@ static int parse_line(const char *line, struct fdinfo *i, struct capacities *roo
     i->semaphore = yes;
   else if (sscanf(line, "sigmask: %llx", &big) == 1)
     i->signals = big;
+  else if (sscanf(line, "Pid: %lld", &number) == 1)
+    i->process = (int)number;
+  else if (sscanf(line, "tty-index: %lld", &number) == 1)
+    i->terminal = (int)number;
   else
     parse_timer(line, i);
   return 0;
 }
 
 int fdinfo_parse(const char *text, struct fdinfo *ret) {
-  *ret = (struct fdinfo){.id = -1};
+  *ret = (struct fdinfo){.id = -1, .terminal = -1};
   struct capacities room = {0};
   bool any = false;
   for (const char *line = text; line && *line;) {
@@ -124,7 +158,7 @@ int fdinfo_read(pid_t pid, int fd, struct fdinfo *ret) {
   char path[64];
   (void)snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", pid, fd);
   _cleanup_free_ char *text = NULL;
-  *ret = (struct fdinfo){.id = -1};
+  *ret = (struct fdinfo){.id = -1, .terminal = -1};
   int r = file_read(path, FDINFO_MAX, &text, NULL);
   return r < 0 ? r : fdinfo_parse(text, ret);
 }
@@ -132,9 +166,11 @@ int fdinfo_read(pid_t pid, int fd, struct fdinfo *ret) {
 void fdinfo_done(struct fdinfo *i) {
   free(i->watch);
   free(i->lock);
+  free(i->inotify);
   i->watch = NULL;
   i->lock = NULL;
-  i->watches = i->locks = 0;
+  i->inotify = NULL;
+  i->watches = i->locks = i->inotifies = 0;
 }
 
 int descriptor_list(pid_t pid, int **ret, size_t *ret_count) {

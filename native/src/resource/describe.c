@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "resource/describe_kinds.h"
 
 typedef Snapback__Image__OpenFile OpenFile;
 #define KIND(name) SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_##name
@@ -269,6 +270,12 @@ static void describe_signalfd(struct file_context *c, const struct descriptor *i
   file->signals = item->info.signals;
 }
 
+static void describe_inotify(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  (void)c;
+  file->kind = KIND(INOTIFY);
+  inotify_describe(item->own, file);
+}
+
 static bool is_channel(const struct file_context *c, int fd) {
   return c->of_debugger && fd >= 0 && (fd == c->d->channel[0] || fd == c->d->channel[1]);
 }
@@ -285,6 +292,7 @@ static const struct {
     {&descriptor_epoll, describe_epoll},       {&descriptor_eventfd, describe_eventfd},
     {&descriptor_kept, describe_kept},         {&descriptor_timerfd, describe_timerfd},
     {&descriptor_signalfd, describe_signalfd},
+    {&descriptor_inotify, describe_inotify},
 };
 
 // ---- the table ----

@@ -20,6 +20,7 @@
 static const struct descriptor_kind *const kinds[] = {
     &descriptor_file,  &descriptor_pipe,    &descriptor_eventfd,
     &descriptor_epoll, &descriptor_timerfd, &descriptor_signalfd,
+    &descriptor_inotify,
 };
 
 // Anything else of a debugger: its sockets to us, say.
@@ -192,6 +193,8 @@ void descriptors_done(struct descriptors *d) {
     free(d->item[i].link);
     free(d->item[i].bytes);
     fdinfo_done(&d->item[i].info);
+    if (d->item[i].own && d->item[i].kind->done)
+      d->item[i].kind->done(&d->item[i]);
     if (d->item[i].pin >= 0)
       (void)close(d->item[i].pin);
   }

@@ -32,6 +32,7 @@ struct descriptor {
   bool restores_bytes;  // pipe: no end of it was outside
   bool has_terminal;
   struct termios terminal;
+  void *own;  // what only its kind knows
 };
 
 struct descriptors {
@@ -52,10 +53,13 @@ struct descriptor_kind {
   int (*reopen)(const struct descriptor *d);
   // Brings contents that are not in memory back, once all descriptors are in place; `x`: in the process.
   int (*restore)(struct executor *x, const struct descriptor *d, struct error *e);
+  // Brings back what needs the other processes of the session, once all of them are in place.
+  int (*settle)(struct executor *x, const struct descriptors *all, const struct descriptor *d, struct error *e);
+  void (*done)(struct descriptor *d);  // frees `own`
 };
 
 extern const struct descriptor_kind descriptor_kept, descriptor_file, descriptor_pipe, descriptor_eventfd,
-    descriptor_epoll, descriptor_timerfd, descriptor_signalfd;
+    descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify;
 
 // Reads the table of a stopped process; refuses by name what cannot be captured.
 // `keeps_unknown`: what cannot be captured is accepted, and must not have been closed when it is wanted back.

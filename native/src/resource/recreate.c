@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "resource/outside.h"
+#include "resource/recreate_kinds.h"
 
 typedef Snapback__Image__OpenFile open_file;
 
@@ -81,7 +82,7 @@ static int pin_of(int fd) {
 }
 
 // Each kind: sets what struct descriptor has beyond number, position and flags. 0 or -errno.
-typedef int describe_function(const struct recreation *c, const open_file *from, struct descriptor *d);
+typedef recreate_function describe_function;
 
 static int describe_file(const struct recreation *c, const open_file *from, struct descriptor *d) {
   const struct recreated_file *f = recreation_file(c, from->file);
@@ -216,6 +217,7 @@ static describe_function *const describe[] = {
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_CHANNEL] = describe_channel,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_TIMERFD] = describe_timerfd,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_SIGNALFD] = describe_signalfd,
+    [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_INOTIFY] = recreate_inotify,
 };
 
 static void describe_locks(const open_file *from, struct descriptor *d) {

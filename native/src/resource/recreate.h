@@ -33,6 +33,8 @@ struct recreation {
   const struct image *image;
   const Snapback__Image__Image *metadata;
   int channel[2];  // what becomes a debugger's link to the supervisor
+  char *(*path_of)(const void *data, const char *path);  // today's path of a file; the caller frees it
+  const void *path_data;
   struct recreated_file *file;
   size_t files, file_capacity;
   struct recreated_pipe *pipe;
@@ -61,6 +63,9 @@ int recreation_make_objects(struct recreation *c, char *(*path_of)(const void *d
 struct recreated_object *recreation_object(const struct recreation *c, uint32_t id);
 // Seals that would have been in the way until now.
 int recreation_seal(const struct recreation *c, struct error *e);
+
+// Today's path of a file of the image; the caller frees it.
+char *recreation_path(const struct recreation *c, const char *path);
 
 // The table of descriptors of a process.
 int recreation_descriptors(const struct recreation *c, const Snapback__Image__Process *process, struct descriptors *ret,

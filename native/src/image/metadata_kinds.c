@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: EPL-2.0
+// The checks of inotify sets in an image.
+#include "image/metadata_kinds.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define KIND(name) SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_##name
+
+// Each watch below the highest number costs a moment to count up to.
+enum { WATCH_NUMBER_MAX = 1 << 22 };
+
+bool kind_known(Snapback__Image__OpenFileKind kind) {
+  return kind > KIND(UNSPECIFIED) && protobuf_c_enum_descriptor_get_value(&snapback__image__open_file_kind__descriptor, kind);
+}
+
+static bool is_path(const char *text) { return text[0] == '/' && strlen(text) < PATH_MAX; }
+
+static bool watches_sound(const Snapback__Image__OpenFile *f) {
+  for (size_t i = 0; i < f->n_file_watch; i++) {
+    const Snapback__Image__FileWatch *w = f->file_watch[i];
+    if (w->number < 1 || w->number > WATCH_NUMBER_MAX || !is_path(w->path) ||
+        (i && f->file_watch[i - 1]->number >= w->number))
+      return false;
+  }
+  return true;
+}
+
+bool open_file_kinds_sound(const Snapback__Image__OpenFile *f) { return watches_sound(f); }
