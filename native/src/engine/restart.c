@@ -122,7 +122,7 @@ static int put_descriptors_back(struct restarting *w, struct error *e) {
     return -1;
   int r = descriptors_put_back(w->main, plan, &changed, e);
   descriptor_plan_free(plan);
-  return r;
+  return r < 0 ? r : descriptors_settle(w->main, &w->s->descriptors, e);
 }
 
 static void lock_memory(struct restarting *w) {

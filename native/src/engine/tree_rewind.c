@@ -285,6 +285,22 @@ static int make_zombies(struct tree_rewinding *t, struct part *p) {
   return executor_close(main, t->e) < 0 ? -1 : r;
 }
 
+// What descriptors tell of other processes, now that these are there.
+static int settle_descriptors(struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->whole->processes; i++) {
+    const struct process_state *s = t->part[i].s;
+    struct executor *x;
+    if (!descriptors_wait_for_others(&s->descriptors))
+      continue;
+    if (open_parent(t, s->pid, &x) < 0)
+      return -1;
+    int r = descriptors_settle(x, &s->descriptors, t->e);
+    if (executor_close(x, t->e) < 0 || r < 0)
+      return -1;
+  }
+  return 0;
+}
+
 static int stop_again(struct part *p, struct error *e) {
   int status = 0;
   if (!p->s->stopped || p->stays_stopped)
@@ -346,6 +362,8 @@ static int change(struct tree_rewinding *t) {
     if ((p->fate == KEPT ? put_back_in_place(t, p) : make(t, p)) < 0 || make_zombies(t, p) < 0)
       return -1;
   }
+  if (settle_descriptors(t) < 0)
+    return -1;
   give_terminal_back(t->whole);
   return put_stops_back(t);
 }

@@ -92,8 +92,9 @@ static int die_by(struct executor *x, pid_t pid, int number, struct error *e) {
   batch_free(b);
   executor_forget(x);
   (void)prlimit(pid, RLIMIT_CORE, &(struct rlimit){0}, NULL);
+  // One that is killed leaves its stop by itself.
   if (r < 0 || ptrace(PTRACE_SETSIGMASK, pid, 8, &none) < 0 || kill(pid, number) < 0 ||
-      ptrace(PTRACE_CONT, pid, 0, 0) < 0)
+      (ptrace(PTRACE_CONT, pid, 0, 0) < 0 && errno != ESRCH))
     return error_set_errno(e, -errno, "cannot end process %d as it had ended", pid);
   for (int i = 0; i < 8 && wait_for_thread(pid, true, &status) == 0 && WIFSTOPPED(status); i++)
     (void)ptrace(PTRACE_CONT, pid, 0, status >> 16 || WSTOPSIG(status) != number ? 0 : number);

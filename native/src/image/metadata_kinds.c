@@ -26,4 +26,4 @@ static bool watches_sound(const Snapback__Image__OpenFile *f) {
   return true;
 }
 
-bool open_file_kinds_sound(const Snapback__Image__OpenFile *f) { return watches_sound(f); }
+bool open_file_kinds_sound(const Snapback__Image__OpenFile *f) { return watches_sound(f) && f->process >= -1; }

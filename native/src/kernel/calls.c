@@ -3,6 +3,7 @@
 #include "kernel/calls.h"
 
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <linux/prctl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,6 @@
 #include "base/file.h"
 #include "kernel/pagemap_scan.h"
 
-enum { KCMP_FILE = 0 };
-
 static long result(long r) { return r < 0 ? -errno : r; }
 
 int kernel_pidfd_open(pid_t pid) { return (int)result(syscall(SYS_pidfd_open, pid, 0)); }
@@ -24,6 +23,12 @@ int kernel_pidfd_getfd(int pidfd, int fd) { return (int)result(syscall(SYS_pidfd
 
 int kernel_same_file(pid_t a, int fd_a, pid_t b, int fd_b) {
   return (int)result(syscall(SYS_kcmp, a, b, KCMP_FILE, fd_a, fd_b));
+}
+
+int kernel_is_watched(pid_t holder, int fd, pid_t pid, int epoll, int number, unsigned nth) {
+  struct kcmp_epoll_slot slot = {.efd = (unsigned)epoll, .tfd = (unsigned)number, .toff = nth};
+  long r = syscall(SYS_kcmp, holder, pid, KCMP_EPOLL_TFD, fd, &slot);
+  return r < 0 ? -errno : (int)r;
 }
 
 int kernel_robust_list(pid_t tid, uint64_t *ret_head, uint64_t *ret_size) {

@@ -28,6 +28,7 @@ static int parse_watch(const char *line, struct epoll_watch *w) {
     inode = strtoull(at + 5, NULL, 16);
   w->data = data;
   w->inode = inode;
+  w->holder = w->fd;
   return 0;
 }
 

@@ -12,6 +12,7 @@ struct epoll_watch {
   uint32_t events;
   uint64_t data;
   uint64_t inode;  // of the watched file, 0: unknown
+  int holder;      // a number by which the process has that file open: `fd`, unless that was closed; -1: others have it
 };
 
 // A lock that this descriptor holds, as /proc/locks tells it.

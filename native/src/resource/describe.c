@@ -244,10 +244,13 @@ static void describe_epoll(struct file_context *c, const struct descriptor *item
   file->kind = KIND(EPOLL);
   for (size_t i = 0; i < item->info.watches; i++) {
     const struct epoll_watch *from = &item->info.watch[i];
+    if (from->holder < 0)
+      continue;  // another process of the image has it
     Snapback__Image__EpollWatch *watch = NEW(EpollWatch, EPOLL_WATCH);
     watch->number = from->fd;
     watch->events = from->events;
     watch->data = from->data;
+    watch->reached_by = from->holder == from->fd ? 0 : (uint32_t)from->holder + 1;
     APPEND(file->watch, file->n_watch, watch);
   }
 }
@@ -276,6 +279,12 @@ static void describe_inotify(struct file_context *c, const struct descriptor *it
   inotify_describe(item->own, file);
 }
 
+static void describe_pidfd(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  (void)c;
+  file->kind = KIND(PIDFD);
+  file->process = item->info.process;
+}
+
 static bool is_channel(const struct file_context *c, int fd) {
   return c->of_debugger && fd >= 0 && (fd == c->d->channel[0] || fd == c->d->channel[1]);
 }
@@ -293,6 +302,7 @@ static const struct {
     {&descriptor_kept, describe_kept},         {&descriptor_timerfd, describe_timerfd},
     {&descriptor_signalfd, describe_signalfd},
     {&descriptor_inotify, describe_inotify},
+    {&descriptor_pidfd, describe_pidfd},
 };
 
 // ---- the table ----

@@ -20,7 +20,7 @@
 static const struct descriptor_kind *const kinds[] = {
     &descriptor_file,  &descriptor_pipe,    &descriptor_eventfd,
     &descriptor_epoll, &descriptor_timerfd, &descriptor_signalfd,
-    &descriptor_inotify,
+    &descriptor_inotify, &descriptor_pidfd,
 };
 
 // Anything else of a debugger: its sockets to us, say.
@@ -414,7 +414,7 @@ static int restore_contents(struct executor *x, const struct descriptor_plan *pl
     if (d->leader == (int)i && d->kind->restore && d->kind->restore(x, d, e) < 0)
       return -1;
   }
-  return 0;
+  return descriptors_restore_sets(x, plan->then, e);
 }
 
 int descriptors_put_back(struct executor *x, struct descriptor_plan *plan, unsigned *ret_changed, struct error *e) {

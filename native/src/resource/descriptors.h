@@ -59,7 +59,8 @@ struct descriptor_kind {
 };
 
 extern const struct descriptor_kind descriptor_kept, descriptor_file, descriptor_pipe, descriptor_eventfd,
-    descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify;
+    descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify,
+    descriptor_pidfd;
 
 // Reads the table of a stopped process; refuses by name what cannot be captured.
 // `keeps_unknown`: what cannot be captured is accepted, and must not have been closed when it is wanted back.
@@ -78,6 +79,14 @@ struct descriptor_plan;
 int descriptors_plan(pid_t pid, const struct descriptors *then, struct descriptor_plan **ret, struct error *e);
 int descriptors_put_back(struct executor *x, struct descriptor_plan *plan, unsigned *ret_changed, struct error *e);
 void descriptor_plan_free(struct descriptor_plan *plan);
+// What had to wait until all processes of the session are in place: what a descriptor tells of another process.
+bool descriptors_wait_for_others(const struct descriptors *all);
+int descriptors_settle(struct executor *x, const struct descriptors *all, struct error *e);
+// All that are watched are in place.
+int descriptors_restore_sets(struct executor *x, const struct descriptors *all, struct error *e);
+// Puts `fd` in the place of a living descriptor and of all that share its open file.
+int descriptor_replace(struct executor *x, const struct descriptors *all, const struct descriptor *d, int fd,
+                       struct error *e);
 
 // Opens `/proc/self/fd/PIN`.
 int pin_open(int pin, int flags);

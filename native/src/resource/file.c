@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "resource/descriptors.h"
+#include "resource/proc_file.h"
 
 // Devices whose open file has no state of its own, by major number (Documentation/admin-guide/devices.txt).
 static bool is_plain_device(dev_t device) {
@@ -55,7 +56,7 @@ static bool file_same(const struct descriptor *then, const struct descriptor *no
 static int file_reopen(const struct descriptor *d) {
   // Not O_DIRECTORY, which is part of O_TMPFILE: the pin knows what it is.
   enum { KEPT = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_SYNC | O_NOATIME | O_PATH };
-  int fd = pin_open(d->pin, (d->info.flags & KEPT) | O_NOCTTY);
+  int fd = proc_file_has_process(d->link) ? proc_file_open(d) : pin_open(d->pin, (d->info.flags & KEPT) | O_NOCTTY);
   if (fd >= 0 && !S_ISCHR(d->stat.st_mode) && d->info.position)
     (void)lseek(fd, d->info.position, SEEK_SET);
   return fd;
@@ -80,4 +81,5 @@ const struct descriptor_kind descriptor_file = {
     .same = file_same,
     .reopen = file_reopen,
     .restore = file_restore,
+    .settle = proc_file_settle,
 };

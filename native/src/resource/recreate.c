@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "resource/outside.h"
+#include "resource/proc_file.h"
 #include "resource/recreate_kinds.h"
 
 typedef Snapback__Image__OpenFile open_file;
@@ -98,7 +99,7 @@ static int describe_proc(const struct recreation *c, const open_file *from, stru
   d->kind = &descriptor_file;
   d->link = must_strdup(from->file ? from->file->path : "?");
   d->pin = pin_path(d->link);
-  return d->pin < 0 ? d->pin : 0;
+  return d->pin < 0 && !proc_file_has_process(d->link) ? d->pin : 0;
 }
 
 static void fill_pipe(struct descriptor *d, const Snapback__Image__Pipe *from) {
@@ -163,7 +164,11 @@ static int describe_epoll(const struct recreation *c, const open_file *from, str
   d->info.watches = from->n_watch;
   d->info.watch = must_alloc((from->n_watch + 1) * sizeof *d->info.watch);
   for (size_t i = 0; i < from->n_watch; i++)
-    d->info.watch[i] = (struct epoll_watch){from->watch[i]->number, from->watch[i]->events, from->watch[i]->data, 0};
+    d->info.watch[i] = (struct epoll_watch){
+        .fd = from->watch[i]->number,
+        .events = from->watch[i]->events,
+        .data = from->watch[i]->data,
+        .holder = from->watch[i]->reached_by ? (int)from->watch[i]->reached_by - 1 : from->watch[i]->number};
   return 0;
 }
 
@@ -218,6 +223,7 @@ static describe_function *const describe[] = {
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_TIMERFD] = describe_timerfd,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_SIGNALFD] = describe_signalfd,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_INOTIFY] = recreate_inotify,
+    [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PIDFD] = recreate_pidfd,
 };
 
 static void describe_locks(const open_file *from, struct descriptor *d) {
@@ -253,6 +259,7 @@ static int describe_one(const struct recreation *c, const Snapback__Image__Proce
   d->info.flags = (int)file->flags | (from->close_on_exec ? O_CLOEXEC : 0);
   d->info.position = file->position;
   int r = describe[file->kind](c, file, d);
+  d->pin = d->pin < 0 ? -1 : d->pin;
   if (r >= 0 && d->pin >= 0 && fstat(d->pin, &d->stat) < 0)
     r = -errno;
   if (r < 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0
-// Making inotify sets anew from an image.
+// Making inotify sets and pidfds anew from an image.
 #include "resource/recreate_kinds.h"
 
 #include <sys/stat.h>
@@ -29,5 +29,13 @@ int recreate_inotify(const struct recreation *c, const open_file *from, struct d
       to->file.inode = st.st_ino;
     }
   }
+  return 0;
+}
+
+int recreate_pidfd(const struct recreation *c, const open_file *from, struct descriptor *d) {
+  (void)c;
+  d->kind = &descriptor_pidfd;
+  d->link = must_strdup("anon_inode:[pidfd]");
+  d->info.process = from->process;
   return 0;
 }

@@ -7,4 +7,4 @@
 // Sets what struct descriptor has beyond number, position and flags. 0 or -errno.
 typedef int recreate_function(const struct recreation *c, const Snapback__Image__OpenFile *from, struct descriptor *d);
 
-recreate_function recreate_inotify;
+recreate_function recreate_inotify, recreate_pidfd;
