@@ -60,6 +60,8 @@
   X(restart_pipes)    /* a pipe cannot be made */                                    \
   X(restart_limits)   /* a limit cannot be set */                                    \
   X(restart_bridge)   /* no failure: the vdso counts as another kernel's */          \
+  X(restart_fork)     /* a process of a tree cannot be made */                       \
+  X(restart_zombie)   /* nor one that had ended */                                   \
   X(restart_clocks)   /* no failure: the clocks cannot go on */
 
 #define FAULT_NAME(name) FAULT_##name,

@@ -56,8 +56,12 @@ int debugged_rebuild(struct engine *g, struct snapshot *whole, pid_t debugger, s
 
 // ---- a program from an image ----
 
-int debugged_restart(struct engine *g, struct restart *r, struct snapshot **ret, struct error *e) {
+int debugged_restart(struct engine *g, struct restart_tree *r, struct snapshot **ret, struct error *e) {
   struct frozen f;
+  if (r->count > 1)
+    return error_set(e, ERROR_REFUSED,
+                     "the image holds more than one process, which snapback gdb cannot take up yet: restart it by "
+                     "snapback restart --stopped, and attach to its processes");
   if (restart_held(g, r, &f, e) < 0)
     return -1;
   struct process_state *s = process_new(g, f.pid);

@@ -130,7 +130,8 @@ static int capture_with(struct frozen *f, struct process_state *s, struct execut
                                   s->engine->tree ? &s->engine->tree->writers : NULL, &s->descriptors, e) < 0 ||
               working_directory_capture(s->pid, &s->directory, e) < 0 || capture_shared_memory(s, main, &maps, e) < 0 ||
               files_capture(s, &maps, e) < 0 || threads_capture(f, main, s, e) < 0 ||
-              capture_identity(s, main, e) < 0 || zombies_capture(s, main, e) < 0 || capture_pages(s, main, e) < 0 ||
+              capture_identity(s, main, e) < 0 || relatives_capture(s, main, e) < 0 ||
+              zombies_capture(s, main, e) < 0 || capture_pages(s, main, e) < 0 ||
               template_make_whole(f, main, sibling, &maps, s, e) < 0
           ? -1
           : 0;
@@ -235,7 +236,11 @@ static int capture_all(struct capturing *c, struct error *e) {
     c->process[i]->stop_is_news = m->stop_is_news;  // its parent has been asked before
     if (capture_held(&m->frozen, c->process[i], m->parent == getpid(), e) < 0)
       return -1;
+    if (c->count > 1)
+      file_census_add(&c->tree.files, c->process[i]->pid, &c->process[i]->descriptors);
   }
+  for (size_t i = 0; i < c->count; i++)
+    file_census_settle(&c->tree.files, &c->process[i]->descriptors);
   return 0;
 }
 

@@ -6,7 +6,7 @@
 #include "engine/engine.h"
 
 struct debugged;
-struct restart;
+struct restart_tree;
 
 // Holds the debugger's main thread; `inferior` may have stopped or running threads.
 int debugged_open(struct engine *g, pid_t debugger, pid_t inferior, struct debugged **ret, struct error *e);
@@ -40,7 +40,7 @@ int debugged_rebuild(struct engine *g, struct snapshot *whole, pid_t debugger, s
 
 // A program from an image becomes a live snapshot, and ends: debugged_rebuild builds it anew for a debugger to trace.
 // The process has been started and is held, as engine_restart wants it.
-int debugged_restart(struct engine *g, struct restart *r, struct snapshot **ret, struct error *e);
+int debugged_restart(struct engine *g, struct restart_tree *r, struct snapshot **ret, struct error *e);
 
 // Both have been built from an image: the debugger's main thread attaches to all threads of the inferior, which is
 // parked as debugged_rebuild leaves it, as if it had traced them all the time.

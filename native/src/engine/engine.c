@@ -24,6 +24,7 @@ void engine_free(struct engine *g) {
     saved_forget(g, g->saved_count - 1);
   free(g->saved);
   free(g->writer);
+  free(g->stopped);
   for (size_t i = 0; i < g->nodes; i++) {
     free(g->node[i]->range);
     free(g->node[i]);

@@ -20,7 +20,7 @@
 // What execve(2) reads, at the end of the area.
 struct words {
   uint64_t argv[2], envp[1];
-  char path[64];
+  char path[ARCH_PAGE - 64];
 };
 
 static int fail(pid_t pid, int r, struct error *e) {
@@ -49,20 +49,28 @@ static int await_exec(pid_t pid, struct error *e) {
   return fail(pid, -EACCES, e);
 }
 
-static int execute(const struct process_state *s, struct executor *x, struct error *e) {
+static int execute(pid_t pid, struct executor *x, const char *path, struct error *e) {
   struct registers r = *executor_registers(x);
   uint64_t at = executor_area(x) + EXECUTOR_AREA - ARCH_PAGE;
   struct words w = {.argv = {at + offsetof(struct words, path)}};
   const uint64_t args[6] = {at + offsetof(struct words, path), at, at + offsetof(struct words, envp)};
-  (void)snprintf(w.path, sizeof w.path, "/proc/%d/exe", s->template.pid);
-  int written = memory_write(s->pid, at, &w, sizeof w);
+  if (strlen(path) >= sizeof w.path)
+    return fail(pid, -ENAMETOOLONG, e);
+  (void)strcpy(w.path, path);
+  int written = memory_write(pid, at, &w, sizeof w);
   if (written < 0)
-    return fail(s->pid, written, e);
+    return fail(pid, written, e);
   arch_start_call(&r, executor_instruction(x), SYS_execve, args);
-  if (ptrace(PTRACE_SETREGS, s->pid, 0, &r) < 0 ||
-      ptrace(PTRACE_SETOPTIONS, s->pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC) < 0)
-    return fail(s->pid, -errno, e);
-  return await_exec(s->pid, e);
+  if (ptrace(PTRACE_SETREGS, pid, 0, &r) < 0 ||
+      ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC) < 0)
+    return fail(pid, -errno, e);
+  return await_exec(pid, e);
+}
+
+int exec_again(pid_t pid, struct executor *x, const char *path, struct error *e) {
+  int r = execute(pid, x, path, e);
+  executor_forget(x);
+  return r;
 }
 
 // The vdso at its old place, and the kernel's record of where things are.
@@ -84,9 +92,12 @@ int exec_copy(const struct process_state *s, const struct frozen *f, struct exec
   int read = template_mappings(s, &r.then);
   int result = read < 0 ? error_set_errno(e, read, "cannot read the mappings of process %d", s->pid)
                         : save_describe_memory_fields(s, p, e);
+  char path[64];
+  (void)snprintf(path, sizeof path, "/proc/%d/exe", s->template.pid);
   if (result == 0)
-    result = execute(s, x, e);
-  executor_forget(x);
+    result = exec_again(s->pid, x, path, e);
+  else
+    executor_forget(x);
   if (result == 0)
     result = empty(s, f, &r, e);
   mappings_done(&r.then);

@@ -26,11 +26,8 @@ static int add_patch(struct restart *r, const char *strings, size_t size, const 
                      line);
   size_t name = (size_t)(equals - line), value = length - name - 1;
   const char *old = find_value(strings, size, line, name);
-  if (!old)
-    return error_set(e, ERROR_REFUSED,
-                     "the program's environment has no %.*s, and no new variables can be added to it: take the line "
-                     "out of the environment file",
-                     (int)name, line);
+  if (!old)  // another process of the program may have it
+    return 0;
   size_t room = strlen(old);
   if (value > room)
     return error_set(e, ERROR_REFUSED,
@@ -39,7 +36,8 @@ static int add_patch(struct restart *r, const char *strings, size_t size, const 
                      (int)name, line, value, room);
   array_reserve(r->patch, r->patches, r->patch_capacity);
   struct environment_patch *p = &r->patch[r->patches++];
-  *p = (struct environment_patch){.address = r->process->memory_fields->env_start + (uint64_t)(old - strings),
+  *p = (struct environment_patch){.line = line,
+                                  .address = r->process->memory_fields->env_start + (uint64_t)(old - strings),
                                   .bytes = must_alloc(room + 1),
                                   .size = room};
   memcpy(p->bytes, equals + 1, value);
@@ -60,6 +58,28 @@ int restart_check_environment(struct restart *r, struct error *e) {
     size_t length = strcspn(line, "\n");
     if (length && line[0] != '#' && add_patch(r, strings, size, line, length, e) < 0)
       return -1;
+    line += length + (line[length] == '\n');
+  }
+  return 0;
+}
+
+static bool is_patched(const struct restart_tree *t, const char *line) {
+  for (size_t i = 0; i < t->count; i++)
+    for (size_t k = 0; k < t->item[i].patches; k++)
+      if (t->item[i].patch[k].line == line)
+        return true;
+  return false;
+}
+
+int restart_check_environment_lines(const struct restart_tree *t, struct error *e) {
+  const char *all = t->item[0].options.environment;
+  for (const char *line = all ? all : ""; *line;) {
+    size_t length = strcspn(line, "\n");
+    if (length && line[0] != '#' && !is_patched(t, line))
+      return error_set(e, ERROR_REFUSED,
+                       "the program's environment has no %.*s, and no new variables can be added to it: take the line "
+                       "out of the environment file",
+                       (int)strcspn(line, "="), line);
     line += length + (line[length] == '\n');
   }
   return 0;

@@ -119,11 +119,11 @@ static int compare(const struct restart *r, const struct recreated_file *file, s
 }
 
 static int check_file(struct restart *r, const file_identity_then *f, struct error *e) {
-  if (!f || recreation_file(&r->files, f))
+  if (!f || recreation_file(r->files, f))
     return 0;
   if (f->deleted && !is_put_back(r, f))
     return refuse_deleted(f, e);
-  struct recreated_file *file = recreation_add_file(&r->files, f, restart_path(r, f->path));
+  struct recreated_file *file = recreation_add_file(r->files, f, restart_path(r, f->path));
   if (f->deleted)
     return 0;
   file->fd = open(file->path, O_PATH | O_CLOEXEC);
@@ -279,8 +279,8 @@ static int put_back(struct restart *r, struct recreated_file *file, struct error
 }
 
 int restart_put_files_back(struct restart *r, struct error *e) {
-  for (size_t i = 0; i < r->files.files; i++)
-    if (r->files.file[i].fd < 0 && put_back(r, &r->files.file[i], e) < 0)
+  for (size_t i = 0; i < r->files->files; i++)
+    if (r->files->file[i].fd < 0 && put_back(r, &r->files->file[i], e) < 0)
       return -1;
   return 0;
 }

@@ -155,8 +155,8 @@ static int map_file(struct restarting *w, const image_mapping *m, int from, stru
 
 // A private view of a file that is gone comes from the image, with all its pages.
 static int map_named_file(struct restarting *w, const image_mapping *m, struct error *e) {
-  const struct recreated_object *o = m->shared_object ? recreation_object(&w->r->files, m->shared_object) : NULL;
-  const struct recreated_file *f = recreation_file(&w->r->files, m->file);
+  const struct recreated_object *o = m->shared_object ? recreation_object(w->r->files, m->shared_object) : NULL;
+  const struct recreated_file *f = recreation_file(w->r->files, m->file);
   if (o && o->fd >= 0)
     return map_file(w, m, o->fd, e);
   if (f && f->fd >= 0)
@@ -208,15 +208,15 @@ static int map_anonymous_object(struct restarting *w, const image_mapping *m, st
 }
 
 static int map_object(struct restarting *w, const image_mapping *m, struct error *e) {
-  struct recreated_object *o = recreation_object(&w->r->files, m->shared_object);
+  struct recreated_object *o = recreation_object(w->r->files, m->shared_object);
   if (!o)
     return -ENOENT;
   return o->fd >= 0 ? map_file(w, m, o->fd, e) : map_anonymous_object(w, m, o, e);
 }
 
 static int forget_whole_objects(struct restarting *w, struct error *e) {
-  for (size_t i = 0; i < w->r->files.objects; i++) {
-    struct recreated_object *o = &w->r->files.object[i];
+  for (size_t i = 0; i < w->r->files->objects; i++) {
+    struct recreated_object *o = &w->r->files->object[i];
     if (!o->at)
       continue;
     int64_t r = executor_call(w->main, e, SYS_munmap, o->at, (o->from->size + ARCH_PAGE - 1) / ARCH_PAGE * ARCH_PAGE, 0,

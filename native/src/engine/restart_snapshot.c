@@ -107,11 +107,12 @@ int restart_describe(struct restarting *w, struct error *e) {
   if (actions->len != sizeof w->s->actions)
     return error_set(e, ERROR_REFUSED, "the signal actions in the image are of another size than here");
   memcpy(&w->s->actions, actions->data, actions->len);
+  w->s->relatives = (struct relatives){w->r->process->subreaper, w->r->process->parent_death_signal};
   describe_kept_out(w);
   describe_timers(w);
   describe_pending(w->r->process->pending_signal, w->r->process->n_pending_signal, &w->s->pending);
   return describe_threads(w, e) < 0 || describe_directory(w, e) < 0 ||
-                 recreation_descriptors(&w->r->files, w->r->process, &w->s->descriptors, e) < 0
+                 recreation_descriptors(w->r->files, w->r->process, &w->s->descriptors, e) < 0
              ? -1
              : 0;
 }

@@ -6,26 +6,47 @@
 #include "engine/state.h"
 #include "proto/image.pb-c.h"
 #include "resource/recreate.h"
+#include "resource/shared_files.h"
 
 // A value of the environment that is to be replaced.
 struct environment_patch {
+  const char *line;  // of the file of new values
   uint64_t address;
   char *bytes;
   size_t size;
 };
 
+// How a process of a tree comes to its parent and into its session: restart_birth.c.
+enum birth {
+  BIRTH_BY_CALLER,  // the first: it has been started by exec
+  BIRTH_BY_PARENT,
+  BIRTH_BY_SIBLING,         // `mother` is a child of the same parent, in the session that it is to be in
+  BIRTH_BY_LEADER,          // the leader of its session, which had ended before, lives for a moment
+  BIRTH_AS_ORPHAN,          // a child of `mother` does, which ends at once
+  BIRTH_AS_LEADERS_ORPHAN,  // the same, and it leads the session
+};
+
+// The restart of one process.
 struct restart {
   const struct image *image;
   const Snapback__Image__Image *metadata;
   const Snapback__Image__Process *process;
   struct restart_options options;
-  struct recreation files;  // all that the image names, opened
+  struct recreation *files;  // all that the image names, opened: for all processes
   char *executable;
   char *directory;  // the working directory, today's path
   struct environment_patch *patch;
   size_t patches, patch_capacity;
   struct mappings then;  // the image's, as /proc/PID/maps would list them
   bool bridges_vdso;     // this kernel's is another one than the image's
+  enum birth birth;
+  size_t mother;  // index of the process
+};
+
+struct restart_tree {
+  struct restart *item;  // as in the image: parents before their children
+  size_t count;
+  struct recreation files;
 };
 
 // A restart under way.
@@ -37,10 +58,20 @@ struct restarting {
   struct executor *main;
   struct delivery *way;
   uint64_t vdso;  // of the new process, now
+  struct shared_files *shared;
 };
 
-// As engine_restart, but the process is left held, with everything in place for it to go on.
-int restart_held(struct engine *g, struct restart *r, struct frozen *ret, struct error *e);
+// All of a restart under way.
+struct restarting_tree {
+  struct engine *engine;
+  struct restart_tree *tree;
+  struct restarting *item;
+  struct shared_files shared;
+};
+
+// As engine_restart, but the processes are left held, with everything in place for them to go on. `ret` has room for
+// each.
+int restart_held(struct engine *g, struct restart_tree *t, struct frozen *ret, struct error *e);
 
 // Today's path of a file of the image; the caller frees it.
 char *restart_path(const struct restart *r, const char *path);
@@ -54,6 +85,7 @@ int restart_put_files_back(struct restart *r, struct error *e);
 
 // restart_environment.c
 int restart_check_environment(struct restart *r, struct error *e);
+int restart_check_environment_lines(const struct restart_tree *t, struct error *e);  // once all have been checked
 int restart_patch_environment(struct restarting *w, struct error *e);
 
 // restart_vdso.c
@@ -75,3 +107,13 @@ int restart_fill(struct restarting *w, struct error *e);
 
 // restart_snapshot.c: the image's process as the rest of the engine knows it
 int restart_describe(struct restarting *w, struct error *e);
+
+// restart_birth.c: the processes of a tree, but for the first.
+int restart_plan_births(struct restart_tree *t, struct error *e);
+// The process is there, held behind its exec.
+int restart_birth(struct restarting_tree *t, size_t index, struct error *e);
+
+// restart_relatives.c
+int restart_join_groups(struct restarting_tree *t, struct error *e);  // and children that have ended
+int restart_stop(struct restarting_tree *t, size_t index, struct error *e);
+void restart_give_terminal(const struct restart_tree *t);

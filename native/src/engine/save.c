@@ -31,7 +31,6 @@ static int check_templates(const struct saving *v, struct error *e) {
 
 static int plan_processes(struct saving *v, struct error *e) {
   v->plan = must_alloc(v->count * sizeof *v->plan);
-  size_t objects = 0;
   for (size_t i = 0; i < v->count; i++)
     v->plan[i].source.memory = -1;
   for (size_t i = 0; i < v->count; i++) {
@@ -43,9 +42,8 @@ static int plan_processes(struct saving *v, struct error *e) {
     if (save_pages(p, e) < 0)
       return -1;
     v->bytes += p->bytes;
-    save_shared(s, v->d.image, objects, v->writer, &v->sources, &v->bytes);
-    objects += s->shared.count;
   }
+  save_shared(&v->d, v->list, v->count, v->writer, &v->sources, &v->bytes);
   return save_kept_files(&v->d, v->writer, &v->sources, &v->bytes, e);
 }
 
@@ -84,7 +82,7 @@ static void done(struct saving *v) {
     pages_plan_done(&v->plan[i]);
   free(v->plan);
   file_sources_done(&v->sources);
-  free(v->d.kept);
+  describing_done(&v->d);
   if (v->d.image)
     snapback__image__image__free_unpacked(v->d.image, NULL);
   image_close(v->parent);

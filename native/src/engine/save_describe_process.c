@@ -38,8 +38,7 @@ static void describe_flags(Snapback__Image__Mapping *mapping, const struct map_f
     APPEND(mapping->advice, mapping->n_advice, (uint32_t)flags->advice[i]);
 }
 
-static Snapback__Image__Mapping *describe_mapping(const struct process_state *s, size_t first_object,
-                                                  const struct mapping *m) {
+static Snapback__Image__Mapping *describe_mapping(const struct describing *d, const struct mapping *m) {
   Snapback__Image__Mapping *mapping = NEW(Mapping, MAPPING);
   mapping->start = m->start;
   mapping->end = m->end;
@@ -49,12 +48,12 @@ static Snapback__Image__Mapping *describe_mapping(const struct process_state *s,
   mapping->name = must_strdup(m->name);
   if (m->inode && mapping->kind != KIND(KERNEL)) {
     mapping->file = describe_named_file(m->name, m->inode);
-    mapping->shared_object = shared_object_id(&s->shared, first_object, m->device, m->inode);
+    mapping->shared_object = shared_object_id(d, m->device, m->inode);
   }
   return mapping;
 }
 
-static int describe_mappings(const struct process_state *s, size_t first_object, const struct mappings *maps,
+static int describe_mappings(const struct describing *d, const struct process_state *s, const struct mappings *maps,
                              Process *p, struct error *e) {
   _cleanup_free_ struct map_flags *flags = NULL;
   size_t count = 0;
@@ -62,7 +61,7 @@ static int describe_mappings(const struct process_state *s, size_t first_object,
   if (r < 0)
     return error_set_errno(e, r, "cannot read how the mappings of process %d were made", s->pid);
   for (size_t i = 0; i < maps->count; i++) {
-    Snapback__Image__Mapping *mapping = describe_mapping(s, first_object, &maps->item[i]);
+    Snapback__Image__Mapping *mapping = describe_mapping(d, &maps->item[i]);
     describe_flags(mapping, map_flags_at(flags, count, mapping->start));
     APPEND(p->mapping, p->n_mapping, mapping);
   }
@@ -167,15 +166,15 @@ int save_describe_process(struct describing *d, const struct process_state *s, s
   int r = template_mappings(s, &maps);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
-  size_t first_object = d->image->n_shared_object;
   Process *p = begin_process(s, d);
   describe_folder_and_executable(s, p);
   describe_limits(s, p);
   describe_kept_out(s, p);
+  save_describe_relatives(d, s, p);
   application_describe(s, p);
   shared_memory_describe(d, &s->shared, &maps, &s->descriptors);
-  descriptors_describe(d, &s->descriptors, &s->shared, first_object, p);
-  r = save_describe_memory_fields(s, p, e) < 0 || describe_mappings(s, first_object, &maps, p, e) < 0 ? -1 : 0;
+  descriptors_describe(d, &s->descriptors, p);
+  r = save_describe_memory_fields(s, p, e) < 0 || describe_mappings(d, s, &maps, p, e) < 0 ? -1 : 0;
   if (r == 0)
     save_describe_threads(s, &maps, p);
   mappings_done(&maps);

@@ -22,7 +22,8 @@ static void add_source(struct file_sources *all, uint32_t space, int (*read)(voi
 
 // ---- shared objects ----
 
-// The runs of an object in ascending order, none across another: a page that two views showed was copied twice.
+// The runs of an object in ascending order, none across another: a page that two views showed was copied twice, be they
+// of one process or of two.
 struct shared_source {
   struct shared_run *run;
   size_t runs;
@@ -33,15 +34,31 @@ static int by_offset(const void *a, const void *b) {
   return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-static struct shared_source *sort_runs(const struct shared_object *o) {
+static size_t add_runs(const struct described *object, const struct process_state *s, struct shared_source *source,
+                       size_t count) {
+  for (size_t i = 0; i < s->shared.count; i++) {
+    const struct shared_object *o = &s->shared.object[i];
+    if (o->device != object->device || o->inode != object->inode)
+      continue;
+    source->run = must_realloc(source->run, count + o->runs + 1, sizeof *source->run);
+    for (size_t k = 0; k < o->runs; k++)
+      source->run[count++] = o->run[k];
+  }
+  return count;
+}
+
+static struct shared_source *sort_runs(const struct described *object, struct process_state *const *list,
+                                       size_t processes) {
   struct shared_source *source = must_alloc(sizeof *source);
-  struct shared_run *sorted = source->run = must_alloc((o->runs + 1) * sizeof *sorted);
-  for (size_t i = 0; i < o->runs; i++)
-    sorted[i] = o->run[i];
-  qsort(sorted, o->runs, sizeof *sorted, by_offset);
+  size_t count = 0;
+  *source = (struct shared_source){0};
+  for (size_t i = 0; i < processes; i++)
+    count = add_runs(object, list[i], source, count);
+  if (count)
+    qsort(source->run, count, sizeof *source->run, by_offset);
   uint64_t covered = 0;
-  for (size_t i = 0; i < o->runs; i++) {
-    struct shared_run run = sorted[i];
+  for (size_t i = 0; i < count; i++) {
+    struct shared_run run = source->run[i];
     uint64_t skip = covered > run.offset ? covered - run.offset : 0;
     if (skip >= run.size)
       continue;
@@ -75,11 +92,11 @@ static int read_shared(void *data, uint64_t offset, void *bytes, size_t size) {
   return 0;
 }
 
-void save_shared(const struct process_state *s, const Snapback__Image__Image *image, size_t first_object,
-                 struct image_writer *w, struct file_sources *sources, uint64_t *bytes) {
-  for (size_t i = 0; i < s->shared.count; i++) {
-    uint32_t space = image->shared_object[first_object + i]->space;
-    struct shared_source *source = sort_runs(&s->shared.object[i]);
+void save_shared(const struct describing *d, struct process_state *const *list, size_t count, struct image_writer *w,
+                 struct file_sources *sources, uint64_t *bytes) {
+  for (size_t i = 0; i < d->objects; i++) {
+    uint32_t space = d->image->shared_object[i]->space;
+    struct shared_source *source = sort_runs(&d->object[i], list, count);
     uint64_t covered = 0;
     for (size_t k = 0; k < source->runs; k++) {
       uint64_t start = source->run[k].offset, end = page_up(start + source->run[k].size);
@@ -105,7 +122,7 @@ static bool is_kept(const struct descriptors *all, size_t index, bool writable_t
 
 static bool is_described(const struct describing *d, const struct process_state *s, size_t index) {
   const struct descriptor *item = &s->descriptors.item[index];
-  if (shared_object_id(&s->shared, 0, item->stat.st_dev, item->stat.st_ino))
+  if (shared_object_id(d, item->stat.st_dev, item->stat.st_ino))
     return true;
   for (size_t i = 0; i < d->kept_count; i++)
     if (d->kept[i].device == item->stat.st_dev && d->kept[i].inode == item->stat.st_ino)

@@ -33,6 +33,8 @@ struct image *saved_open(const struct saved_image *saved, const char *replaced);
 int save_describe(struct process_state *const *list, size_t count, const struct save_options *o, struct describing *ret,
                   struct error *e);
 int save_describe_process(struct describing *d, const struct process_state *s, struct error *e);
+// save_describe_relatives.c
+void save_describe_relatives(const struct describing *d, const struct process_state *s, Snapback__Image__Process *p);
 int save_describe_memory_fields(const struct process_state *s, Snapback__Image__Process *p, struct error *e);
 void save_describe_threads(const struct process_state *s, const struct mappings *maps, Snapback__Image__Process *p);
 const char *save_call_name(long number);  // of a system call; NULL: unknown
@@ -62,8 +64,8 @@ struct file_sources {
   struct image_source *item;
   size_t count, capacity;
 };
-void save_shared(const struct process_state *s, const Snapback__Image__Image *image, size_t first_object,
-                 struct image_writer *w, struct file_sources *sources, uint64_t *bytes);
+void save_shared(const struct describing *d, struct process_state *const *list, size_t count, struct image_writer *w,
+                 struct file_sources *sources, uint64_t *bytes);
 void save_describe_kept_files(struct describing *d, const struct process_state *s, bool writable_too);
 int save_kept_files(const struct describing *d, struct image_writer *w, struct file_sources *sources, uint64_t *bytes,
                     struct error *e);

@@ -140,22 +140,10 @@ static struct process_state **processes_of(struct snapshot *const *list, size_t 
   return all;
 }
 
-static int refuse_trees(struct snapshot *const *list, size_t count, struct error *e) {
-  for (size_t i = 0; i < count; i++)
-    if (list[i]->processes > 1 || list[i]->process[0]->zombies)
-      return error_set(
-          e, ERROR_REFUSED,
-          "the snapshot holds more than one process, which an image cannot hold yet: rewind to it instead, or "
-          "take one when the program's children have ended");
-  return 0;
-}
-
 int engine_save_begin(struct engine *g, struct snapshot *const *list, size_t snapshots,
                       const struct save_options *options, struct save **ret, struct error *e) {
   int ends[2];
   size_t count;
-  if (refuse_trees(list, snapshots, e) < 0)
-    return -1;
   _cleanup_free_ struct process_state **all = processes_of(list, snapshots, &count);
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
     return error_set_errno(e, -errno, "cannot make a socket pair for the process that saves");

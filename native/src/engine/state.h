@@ -86,6 +86,13 @@ struct zombie {
   uint64_t start;
   int status;  // of exit(2), or the signal that it died by
   bool is_exit;
+  pid_t group, session;  // 0: not in this namespace
+};
+
+// How a process stands with its parent and its descendants.
+struct relatives {
+  bool subreaper;           // orphans among its descendants become its children
+  int parent_death_signal;  // that its main thread gets; 0: none
 };
 
 // What a snapshot holds of one process.
@@ -109,6 +116,7 @@ struct process_state {
   bool stop_is_news;     // its parent has not waited for the stop yet
   struct zombie *zombie;
   size_t zombies;
+  struct relatives relatives;
   struct descriptors descriptors;
   struct shared_memory shared;
   struct signal_actions actions;
@@ -175,6 +183,8 @@ struct engine {
   size_t saved_count, saved_capacity;
   pid_t *writer;  // processes that write images, and those that were killed and are not reaped yet
   size_t writers, writer_capacity;
+  pid_t *stopped;  // that a restart has left stopped, and that go on with the first process
+  size_t stopped_count, stopped_capacity;
   struct content_store *contents;  // of files that are rewound with the program; NULL: they stay as they are
   struct kept_files files;         // of the snapshot that is being taken
   struct kept_files early_files;   // the same, as they were shortly before it
@@ -220,8 +230,9 @@ void template_end(struct engine *g, struct template *t);
 // One that has ended and is not our own child stays a zombie until its parent is made to reap it: capture.c does.
 void template_note_end(struct engine *g, pid_t pid);
 // A copy of the process under the number `pid`, held, its parent the process: with its memory, threads but the main one
-// gone. 0 or -1.
-int process_fork(struct executor *main, pid_t pid, struct error *e);
+// gone. `parent`: in its parent, of which the copy becomes a child like the process; NULL: it becomes the process's
+// own. 0 or -1.
+int process_fork(struct executor *main, struct executor *parent, pid_t pid, struct error *e);
 // Fails when the template has been killed from outside: asked before anything is done that needs it.
 int template_check(const struct process_state *s, struct error *e);
 // The mappings that the process had: without our area, which the template keeps. 0 or -errno.
@@ -283,6 +294,18 @@ int layout_put_back(struct process_state *s, struct executor *main, struct rewin
 // exec_copy.c: `x`, in a copy of the process's parent under its number, is consumed. Afterwards the process has no
 // memory.
 int exec_copy(const struct process_state *s, const struct frozen *f, struct executor *x, struct error *e);
+// The copy alone: it executes `path` and is held behind that. `x` is consumed.
+int exec_again(pid_t pid, struct executor *x, const char *path, struct error *e);
+
+// relatives.c
+int relatives_capture(struct process_state *s, struct executor *main, struct error *e);
+int relatives_put_back(const struct process_state *s, struct executor *main, struct error *e);
+// Into its session and process group, in the process itself. What the kernel returned.
+int64_t relatives_take_place(struct executor *x, pid_t group, pid_t session, struct error *e);
+// Lets a held process come to a job-control stop.
+int relatives_stop(pid_t pid, struct error *e);
+// What the parent knew already of a child it is not to hear again.
+void relatives_take_news(struct executor *parent, pid_t pid, bool stopped, struct error *e);
 
 // zombies.c
 int zombies_capture(struct process_state *s, struct executor *main, struct error *e);

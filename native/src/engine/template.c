@@ -184,18 +184,19 @@ static int next_number(pid_t pid, struct error *e) {
   return r < 0 ? error_set_errno(e, r, "cannot ask for the process number %d", pid) : 0;
 }
 
-int process_fork(struct executor *main, pid_t pid, struct error *e) {
+int process_fork(struct executor *main, struct executor *parent, pid_t pid, struct error *e) {
   for (int i = 0; i < NUMBER_TRIES; i++) {
     if (next_number(pid, e) < 0)
       return -1;
-    struct clone_args args = {.flags = CLONE_PTRACE | CLONE_UNTRACED, .exit_signal = SIGCHLD};
+    struct clone_args args = {.flags = CLONE_PTRACE | CLONE_UNTRACED | (parent ? CLONE_PARENT : 0),
+                              .exit_signal = parent ? 0 : SIGCHLD};
     int64_t clone = clone_there(main, &args, e);
     if (clone < 0)
       return error_set_errno(e, (int)clone, "cannot make process %d again", pid);
     if (clone == pid)
       return await_stopped(pid, e);
     end_wrong_one((pid_t)clone);
-    (void)executor_call(main, e, SYS_wait4, (uint64_t)clone, 0, __WALL, 0, 0, 0);
+    (void)executor_call(parent ? parent : main, e, SYS_wait4, (uint64_t)clone, 0, __WALL, 0, 0, 0);
     (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
   }
   return error_set(e, ERROR_BUSY, "the process number %d is in use by another process of the session", pid);

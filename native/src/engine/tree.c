@@ -136,6 +136,7 @@ void tree_thaw(struct engine *g, struct tree *t) {
   for (size_t i = 0; i < t->count; i++)
     thaw(&t->item[i].frozen);
   pipe_ends_done(&t->writers);
+  file_census_done(&t->files);
   free(t->item);
   *t = (struct tree){0};
   g->tree = NULL;

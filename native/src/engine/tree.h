@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/state.h"
+#include "resource/shared_files.h"
 
 // A process as it was found. Its thread numbers are in `frozen`; a zombie has none.
 struct member {
@@ -20,6 +21,7 @@ struct tree {
   size_t count, capacity;
   uint64_t since_us;
   struct pipe_ends writers;  // while it is captured
+  struct file_census files;  // the same
 };
 
 // Holds every process of the session that is not our own. While it lasts, engine.tree is this one.

@@ -25,10 +25,6 @@
 #include "proc/status.h"
 #include "trace/wait.h"
 
-#ifndef PTRACE_EVENT_STOP
-#define PTRACE_EVENT_STOP 128
-#endif
-
 enum fate { KEPT, MADE };
 
 // One process of the snapshot.
@@ -44,8 +40,9 @@ struct tree_rewinding {
   struct engine *engine;
   struct snapshot *whole;
   struct tree tree;
-  struct part *part;  // as in the snapshot
-  bool is_changed;    // there is no way back
+  struct part *part;           // as in the snapshot
+  struct shared_files shared;  // open files of several of them
+  bool is_changed;             // there is no way back
   struct error *e;
   struct rewind_report *report;
 };
@@ -113,8 +110,18 @@ static int decide(struct tree_rewinding *t) {
   return 0;
 }
 
+static void find_shared_files(struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->whole->processes; i++) {
+    struct process_state *s = t->part[i].s;
+    s->descriptors.shared = &t->shared;
+    if (t->part[i].fate == KEPT)
+      shared_files_find(&t->shared, s->pid, &s->descriptors);
+  }
+}
+
 // All that can fail while nothing is changed.
 static int prepare(struct tree_rewinding *t) {
+  find_shared_files(t);
   for (size_t i = 0; i < t->whole->processes; i++) {
     struct part *p = &t->part[i];
     if (p->fate != KEPT)
@@ -213,11 +220,7 @@ static int put_back_in_place(struct tree_rewinding *t, struct part *p) {
 }
 
 static int take_place(struct executor *x, const struct process_state *s, struct error *e) {
-  int64_t r = 0;
-  if (s->session == s->pid)
-    r = executor_call(x, e, SYS_setsid, 0, 0, 0, 0, 0, 0);
-  else if (s->group > 0 && getpgid(s->pid) != s->group)
-    r = executor_call(x, e, SYS_setpgid, 0, s->group == s->pid ? 0 : (uint64_t)s->group, 0, 0, 0, 0);
+  int64_t r = relatives_take_place(x, s->group, s->session, e);
   return r < 0 ? error_set_errno(e, (int)r, "cannot put process %d back into its process group", s->pid) : 0;
 }
 
@@ -245,7 +248,7 @@ static int make_copy(struct tree_rewinding *t, struct part *p) {
   struct executor *parent;
   if (open_parent(t, p->s->parent, &parent) < 0)
     return -1;
-  int r = process_fork(parent, p->s->pid, t->e);
+  int r = process_fork(parent, NULL, p->s->pid, t->e);
   if (r == 0)
     r = settle_copy(p, part_of(t, p->s->parent)->s, parent, t->e);
   if (executor_close(parent, t->e) < 0 || r < 0)
@@ -253,6 +256,7 @@ static int make_copy(struct tree_rewinding *t, struct part *p) {
   struct line *line = lineage_line(t->engine, p->s->pid);
   tracking_forget(line);
   line->base = NULL;
+  t->shared.made = p->s->pid;
   if (rewind_held(&p->frozen, p->s, t->report, t->e) < 0)
     return -1;
   lineage_adopt(t->engine, p->s->pid, p->s->identity, p->s->node);
@@ -264,6 +268,7 @@ static int make(struct tree_rewinding *t, struct part *p) {
   if (p->s->parent != getpid())
     return make_copy(t, p);
   struct rewind_report report;
+  t->shared.made = p->s->pid;
   int r = rebuild(p->s, &p->frozen, &report, t->e);
   t->report->rebuilt = t->report->rebuilt || p == t->part;
   return r;
@@ -301,17 +306,6 @@ static int settle_descriptors(struct tree_rewinding *t) {
   return 0;
 }
 
-static int stop_again(struct part *p, struct error *e) {
-  int status = 0;
-  if (!p->s->stopped || p->stays_stopped)
-    return 0;
-  if (ptrace(PTRACE_CONT, p->s->pid, 0, SIGSTOP) == 0 && wait_for_thread(p->s->pid, false, &status) == 0 &&
-      WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP)
-    return 0;
-  return error_set(e, ERROR_FAILED, "process %d, which was stopped at the snapshot, cannot be stopped again",
-                   p->s->pid);
-}
-
 // What the parent knew already it is not to hear again.
 static int take_news(struct tree_rewinding *t, struct part *parent) {
   struct executor *main = NULL;
@@ -324,15 +318,14 @@ static int take_news(struct tree_rewinding *t, struct part *parent) {
       continue;
     if (!main && open_parent(t, parent->s->pid, &main) < 0)
       return -1;
-    uint64_t what = WNOHANG | (s->stopped ? WUNTRACED : WCONTINUED);
-    (void)executor_call(main, t->e, SYS_wait4, (uint64_t)s->pid, 0, what, 0, 0, 0);
+    relatives_take_news(main, s->pid, s->stopped, t->e);
   }
   return executor_close(main, t->e);
 }
 
 static int put_stops_back(struct tree_rewinding *t) {
   for (size_t i = 0; i < t->whole->processes; i++)
-    if (stop_again(&t->part[i], t->e) < 0)
+    if (t->part[i].s->stopped && !t->part[i].stays_stopped && relatives_stop(t->part[i].s->pid, t->e) < 0)
       return -1;
   for (size_t i = 0; i < t->whole->processes; i++)
     if (!t->part[i].s->stopped && take_news(t, &t->part[i]) < 0)
@@ -375,12 +368,14 @@ static void release(struct tree_rewinding *t) {
   for (size_t i = 0; t->part && i < t->whole->processes; i++) {
     struct part *p = &t->part[i];
     descriptors_return(&p->s->descriptors);
+    p->s->descriptors.shared = NULL;
     if (p->is_prepared)
       rewinding_done(&p->w);
     if (p->w.main)
       (void)executor_close(p->w.main, &ignored);
     thaw(&p->frozen);
   }
+  shared_files_done(&t->shared);
   tree_thaw(t->engine, &t->tree);
   free(t->part);
 }

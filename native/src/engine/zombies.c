@@ -39,8 +39,12 @@ static int look_at(struct process_state *s, struct executor *main, const struct 
   if (r <= 0)
     return r;
   s->zombie = must_realloc(s->zombie, s->zombies + 1, sizeof *s->zombie);
-  s->zombie[s->zombies++] = (struct zombie){
-      .pid = m->pid, .start = m->start, .status = info.si_status, .is_exit = info.si_code == CLD_EXITED};
+  s->zombie[s->zombies++] = (struct zombie){.pid = m->pid,
+                                            .start = m->start,
+                                            .status = info.si_status,
+                                            .is_exit = info.si_code == CLD_EXITED,
+                                            .group = getpgid(m->pid),
+                                            .session = getsid(m->pid)};
   return 0;
 }
 
@@ -106,11 +110,12 @@ static int die_by(struct executor *x, pid_t pid, int number, struct error *e) {
 
 int zombie_make(struct process_state *parent, struct executor *main, const struct zombie *z, struct error *e) {
   struct executor *x;
-  if (process_fork(main, z->pid, e) < 0)
+  if (process_fork(main, NULL, z->pid, e) < 0 ||
+      executor_adopt(executor_self(), z->pid, executor_area(main), executor_instruction(main), true, &x, e) < 0)
     return -1;
-  if (z->is_exit)
-    return exit_with(z->pid, parent->instruction, z->status, e);
-  if (executor_adopt(executor_self(), z->pid, executor_area(main), executor_instruction(main), true, &x, e) < 0)
-    return -1;
-  return die_by(x, z->pid, z->status, e);
+  (void)relatives_take_place(x, z->group, z->session, e);
+  if (!z->is_exit)
+    return die_by(x, z->pid, z->status, e);
+  executor_forget(x);
+  return exit_with(z->pid, parent->instruction, z->status, e);
 }

@@ -14,6 +14,7 @@ enum {
   SIGNAL_ACTION_BYTES = 65 * 4 * 8,
   SIGNAL_INFO_BYTES = 128,
   LAST_SIGNAL = 64,
+  LAST_STATUS = 255,
   INTERVAL_TIMERS = 3,
   EXTENDED_MAX = 1 << 16,
   DEBUG_MAX = 8 * 8,
@@ -74,6 +75,8 @@ static void collect_process(struct names *n, const Snapback__Image__Process *p) 
   number_add(&n->pids, (uint32_t)p->pid);
   for (size_t i = 0; i < p->n_thread; i++)
     number_add(&n->tids, (uint32_t)p->thread[i]->tid);
+  for (size_t i = 0; i < p->n_zombie; i++)
+    number_add(&n->tids, (uint32_t)p->zombie[i]->pid);
 }
 
 static bool collect(struct names *n) {
@@ -214,6 +217,28 @@ static bool relatives_sound(const struct names *n, const Snapback__Image__Proces
          (p->traced_by == 0 || number_found(&n->pids, (uint32_t)p->traced_by));
 }
 
+static bool zombie_sound(const Snapback__Image__Zombie *z) {
+  bool is_status = z->killed ? z->status >= 1 && z->status <= LAST_SIGNAL : z->status >= 0 && z->status <= LAST_STATUS;
+  return z->pid > 0 && z->group >= 0 && z->session >= 0 && is_status;
+}
+
+static bool has_descriptor(const Snapback__Image__Process *p, int32_t number) {
+  for (size_t i = 0; i < p->n_descriptor; i++)
+    if (p->descriptor[i]->number == number)
+      return true;
+  return false;
+}
+
+static bool family_sound(const Snapback__Image__Process *p) {
+  for (size_t i = 0; i < p->n_zombie; i++)
+    if (!zombie_sound(p->zombie[i]))
+      return false;
+  for (size_t i = 0; i < p->n_lock; i++)
+    if (!p->lock[i]->lock || !has_descriptor(p, p->lock[i]->number))
+      return false;
+  return p->parent_death_signal >= 0 && p->parent_death_signal <= LAST_SIGNAL;
+}
+
 static const char *fault_of_process(const struct names *n, const Snapback__Image__Process *p) {
   if (!relatives_sound(n, p))
     return "names a process that is not in it, or not before its children";
@@ -225,7 +250,9 @@ static const char *fault_of_process(const struct names *n, const Snapback__Image
     return "describes threads that cannot be";
   if (!descriptors_sound(n, p))
     return "describes descriptors that cannot be";
-  return ranges_sound(p) && limits_sound(p) && timers_sound(p) ? NULL : "describes a process that cannot be";
+  return ranges_sound(p) && limits_sound(p) && timers_sound(p) && family_sound(p)
+             ? NULL
+             : "describes a process that cannot be";
 }
 
 // ---- what processes share ----

@@ -55,11 +55,15 @@ void timers_describe(const struct timers *t, Snapback__Image__Process *process) 
 
 // ---- shared objects ----
 
-uint32_t shared_object_id(const struct shared_memory *s, size_t first, uint64_t device, uint64_t inode) {
-  for (size_t i = 0; i < s->count; i++)
-    if (s->object[i].device == device && s->object[i].inode == inode)
-      return (uint32_t)(first + i + 1);
+static uint32_t number_of(const struct described *list, size_t count, uint64_t device, uint64_t inode) {
+  for (size_t i = 0; i < count; i++)
+    if (list[i].device == device && list[i].inode == inode)
+      return (uint32_t)(i + 1);
   return 0;
+}
+
+uint32_t shared_object_id(const struct describing *d, uint64_t device, uint64_t inode) {
+  return number_of(d->object, d->objects, device, inode);
 }
 
 // As /proc shows the object; NULL: nowhere.
@@ -113,13 +117,12 @@ static uint64_t end_of_views(const struct shared_object *o) {
   return end;
 }
 
-static Snapback__Image__SharedObject *describe_object(struct describing *d, const struct shared_object *o,
-                                                      const struct mappings *maps, const struct descriptors *files) {
+static Snapback__Image__SharedObject *describe_object(const struct shared_object *o, const struct mappings *maps,
+                                                      const struct descriptors *files) {
   Snapback__Image__SharedObject *object = NEW(SharedObject, SHARED_OBJECT);
   const char *link = name_of_object(o, maps, files);
   const struct descriptor *file = file_of_object(o, files);
   struct stat st;
-  object->space = ++d->spaces;
   name_object(object, link ? link : "/dev/zero (deleted)");
   object->size = file ? o->size : end_of_views(o);
   object->seals = o->seals;
@@ -132,12 +135,31 @@ static Snapback__Image__SharedObject *describe_object(struct describing *d, cons
   return object;
 }
 
+static void add_object(struct describing *d, const struct shared_object *o, Snapback__Image__SharedObject *object) {
+  APPEND(d->image->shared_object, d->image->n_shared_object, object);
+  APPEND(d->object, d->objects, ((struct described){o->device, o->inode}));
+  object->id = (uint32_t)d->image->n_shared_object;
+  object->space = ++d->spaces;
+}
+
+// Another process sees another part of it, or knows more: by a descriptor.
+static void add_to_object(Snapback__Image__SharedObject *known, Snapback__Image__SharedObject *more) {
+  known->size = more->size > known->size ? more->size : known->size;
+  known->seals |= more->seals;
+  known->mode = known->mode ? known->mode : more->mode;
+  snapback__image__shared_object__free_unpacked(more, NULL);
+}
+
 void shared_memory_describe(struct describing *d, const struct shared_memory *s, const struct mappings *maps,
                             const struct descriptors *files) {
   for (size_t i = 0; i < s->count; i++) {
-    Snapback__Image__SharedObject *object = describe_object(d, &s->object[i], maps, files);
-    APPEND(d->image->shared_object, d->image->n_shared_object, object);
-    object->id = (uint32_t)d->image->n_shared_object;
+    const struct shared_object *o = &s->object[i];
+    Snapback__Image__SharedObject *object = describe_object(o, maps, files);
+    uint32_t known = shared_object_id(d, o->device, o->inode);
+    if (known)
+      add_to_object(d->image->shared_object[known - 1], object);
+    else
+      add_object(d, o, object);
   }
 }
 
@@ -145,12 +167,7 @@ void shared_memory_describe(struct describing *d, const struct shared_memory *s,
 
 struct file_context {
   struct describing *d;
-  const struct descriptors *all;
-  const struct shared_memory *shared;
-  size_t first_object, first_pipe;
-  bool of_debugger;
-  ino_t *pipe_inode;  // by index of the pipes of this process
-  size_t pipes;
+  Snapback__Image__Process *process;
 };
 
 static bool is_outside(const struct stat *o, const struct stat *st) {
@@ -192,7 +209,7 @@ static void describe_terminal(const struct descriptor *item, OpenFile *file) {
 }
 
 static void describe_plain(struct file_context *c, const struct descriptor *item, OpenFile *file) {
-  uint32_t object = shared_object_id(c->shared, c->first_object, item->stat.st_dev, item->stat.st_ino);
+  uint32_t object = shared_object_id(c->d, item->stat.st_dev, item->stat.st_ino);
   if (is_terminal(item)) {
     describe_terminal(item, file);
   } else if (S_ISCHR(item->stat.st_mode)) {
@@ -205,17 +222,14 @@ static void describe_plain(struct file_context *c, const struct descriptor *item
   }
 }
 
-static Snapback__Image__Pipe *pipe_of(struct file_context *c, ino_t inode, uint32_t *ret_id) {
-  Snapback__Image__Image *image = c->d->image;
-  for (size_t i = 0; i < c->pipes; i++)
-    if (c->pipe_inode[i] == inode) {
-      *ret_id = (uint32_t)(c->first_pipe + i + 1);
-      return image->pipe[c->first_pipe + i];
-    }
+static Snapback__Image__Pipe *pipe_of(struct describing *d, const struct stat *st, uint32_t *ret_id) {
+  *ret_id = number_of(d->pipe, d->pipes, st->st_dev, st->st_ino);
+  if (*ret_id)
+    return d->image->pipe[*ret_id - 1];
   Snapback__Image__Pipe *pipe = NEW(Pipe, PIPE);
-  APPEND(image->pipe, image->n_pipe, pipe);
-  APPEND(c->pipe_inode, c->pipes, inode);
-  *ret_id = pipe->id = (uint32_t)image->n_pipe;
+  APPEND(d->image->pipe, d->image->n_pipe, pipe);
+  APPEND(d->pipe, d->pipes, ((struct described){st->st_dev, st->st_ino}));
+  *ret_id = pipe->id = (uint32_t)d->image->n_pipe;
   return pipe;
 }
 
@@ -225,7 +239,7 @@ static void describe_pipe(struct file_context *c, const struct descriptor *item,
     return;
   }
   file->kind = item->link[0] == '/' ? KIND(FIFO) : KIND(PIPE);
-  Snapback__Image__Pipe *pipe = pipe_of(c, item->stat.st_ino, &file->pipe);
+  Snapback__Image__Pipe *pipe = pipe_of(c->d, &item->stat, &file->pipe);
   if (item->capacity > 0)
     pipe->capacity = (uint32_t)item->capacity;
   if (item->size && !pipe->content.len)
@@ -286,7 +300,7 @@ static void describe_pidfd(struct file_context *c, const struct descriptor *item
 }
 
 static bool is_channel(const struct file_context *c, int fd) {
-  return c->of_debugger && fd >= 0 && (fd == c->d->channel[0] || fd == c->d->channel[1]);
+  return c->process->is_debugger && fd >= 0 && (fd == c->d->channel[0] || fd == c->d->channel[1]);
 }
 
 static void describe_kept(struct file_context *c, const struct descriptor *item, OpenFile *file) {
@@ -307,15 +321,29 @@ static const struct {
 
 // ---- the table ----
 
+static Snapback__Image__Lock *describe_lock(const struct file_lock *from) {
+  Snapback__Image__Lock *lock = NEW(Lock, LOCK);
+  lock->kind = (uint32_t)from->kind;
+  lock->writes = from->writes;
+  lock->start = from->start;
+  lock->end = from->end;
+  return lock;
+}
+
 static void describe_locks(const struct descriptor *item, OpenFile *file) {
+  for (size_t i = 0; i < item->info.locks; i++)
+    APPEND(file->lock, file->n_lock, describe_lock(&item->info.lock[i]));
+}
+
+// Those of the open file itself are described with it; what is left are the process's own.
+static void describe_own_locks(struct file_context *c, const struct descriptor *item) {
   for (size_t i = 0; i < item->info.locks; i++) {
-    const struct file_lock *from = &item->info.lock[i];
-    Snapback__Image__Lock *lock = NEW(Lock, LOCK);
-    lock->kind = (uint32_t)from->kind;
-    lock->writes = from->writes;
-    lock->start = from->start;
-    lock->end = from->end;
-    APPEND(file->lock, file->n_lock, lock);
+    if (item->info.lock[i].kind != LOCK_OF_PROCESS)
+      continue;
+    Snapback__Image__HeldLock *held = NEW(HeldLock, HELD_LOCK);
+    held->number = item->fd;
+    held->lock = describe_lock(&item->info.lock[i]);
+    APPEND(c->process->lock, c->process->n_lock, held);
   }
 }
 
@@ -340,23 +368,43 @@ static uint32_t describe_open_file(struct file_context *c, const struct descript
   return file->id;
 }
 
-void descriptors_describe(struct describing *d, const struct descriptors *all, const struct shared_memory *s,
-                          size_t first_object, Snapback__Image__Process *process) {
-  struct file_context c = {.d = d,
-                           .all = all,
-                           .shared = s,
-                           .first_object = first_object,
-                           .first_pipe = d->image->n_pipe,
-                           .of_debugger = process->is_debugger};
+static uint32_t *described_file(struct describing *d, uint32_t number) {
+  if (number >= d->files) {
+    d->file = must_realloc(d->file, number + 1, sizeof *d->file);
+    memset(d->file + d->files, 0, (number + 1 - d->files) * sizeof *d->file);
+    d->files = number + 1;
+  }
+  return &d->file[number];
+}
+
+static uint32_t describe_leader(struct file_context *c, const struct descriptor *item) {
+  if (!item->file)
+    return describe_open_file(c, item);
+  uint32_t *known = described_file(c->d, item->file);
+  if (*known)
+    describe_own_locks(c, item);
+  else
+    *known = describe_open_file(c, item);
+  return *known;
+}
+
+void descriptors_describe(struct describing *d, const struct descriptors *all, Snapback__Image__Process *process) {
+  struct file_context c = {.d = d, .process = process};
   _cleanup_free_ uint32_t *ids = must_alloc((all->count + 1) * sizeof *ids);
   for (size_t i = 0; i < all->count; i++) {
     const struct descriptor *item = &all->item[i];
-    ids[i] = item->leader == (int)i ? describe_open_file(&c, item) : ids[item->leader];
+    ids[i] = item->leader == (int)i ? describe_leader(&c, item) : ids[item->leader];
     Snapback__Image__Descriptor *descriptor = NEW(Descriptor, DESCRIPTOR);
     descriptor->number = item->fd;
     descriptor->open_file = ids[i];
     descriptor->close_on_exec = item->info.flags & O_CLOEXEC;
     APPEND(process->descriptor, process->n_descriptor, descriptor);
   }
-  free(c.pipe_inode);
+}
+
+void describing_done(struct describing *d) {
+  free(d->kept);
+  free(d->object);
+  free(d->pipe);
+  free(d->file);
 }

@@ -24,6 +24,11 @@ struct kept_pin {
   const struct content *content;  // what it held at the snapshot; NULL: the file is read
 };
 
+// What an image has under a number, and how the kernel tells it: a shared object or a pipe, at its number - 1.
+struct described {
+  uint64_t device, inode;
+};
+
 // An image under construction.
 enum { OUTSIDE_FILES = 3 };
 struct describing {
@@ -33,7 +38,12 @@ struct describing {
   uint32_t spaces;             // numbers given out
   struct kept_pin *kept;
   size_t kept_count;
+  struct described *object, *pipe;  // as many as the image has
+  size_t objects, pipes;
+  uint32_t *file;  // the id of an open file that several processes share, by its number; 0: not described yet
+  size_t files;
 };
+void describing_done(struct describing *d);  // not the image
 
 // A new message with its defaults: NEW(Pipe, PIPE).
 #define NEW(type, TYPE)                                               \
@@ -59,10 +69,8 @@ bool link_is_deleted(const char *link);
 // The objects; first of all, for descriptors and mappings refer to them.
 void shared_memory_describe(struct describing *d, const struct shared_memory *s, const struct mappings *maps,
                             const struct descriptors *files);
-// The id of the object with that inode; 0: none of `s`. `first`: how many objects the image had before those of `s`.
-uint32_t shared_object_id(const struct shared_memory *s, size_t first, uint64_t device, uint64_t inode);
+uint32_t shared_object_id(const struct describing *d, uint64_t device, uint64_t inode);  // 0: there is none
 
 void pending_describe(const struct pending_signals *p, ProtobufCBinaryData **ret, size_t *ret_count);
 void timers_describe(const struct timers *t, Snapback__Image__Process *process);
-void descriptors_describe(struct describing *d, const struct descriptors *all, const struct shared_memory *s,
-                          size_t first_object, Snapback__Image__Process *process);
+void descriptors_describe(struct describing *d, const struct descriptors *all, Snapback__Image__Process *process);

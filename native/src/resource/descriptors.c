@@ -16,6 +16,7 @@
 #include "proc/status.h"
 #include "resource/delivery.h"
 #include "resource/lock.h"
+#include "resource/shared_files.h"
 
 static const struct descriptor_kind *const kinds[] = {
     &descriptor_file,  &descriptor_pipe,    &descriptor_eventfd,
@@ -49,8 +50,7 @@ int pin_open(int pin, int flags) {
   return fd < 0 ? -errno : fd;
 }
 
-// Link, stat and fdinfo of one descriptor. 0 or -errno.
-static int read_descriptor(pid_t pid, int fd, struct descriptor *d) {
+int descriptor_read(pid_t pid, int fd, struct descriptor *d) {
   char path[64];
   *d = (struct descriptor){.fd = fd, .pin = -1, .lent = -1};
   (void)snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
@@ -118,7 +118,7 @@ static int read_all(pid_t pid, const int *list, size_t count, struct descriptors
     struct descriptor *d = &ret->item[ret->count];
     int r = fault(FAULT_capture_descriptors);
     if (r == 0)
-      r = read_descriptor(pid, list[i], d);
+      r = descriptor_read(pid, list[i], d);
     ret->count++;
     if (r == 0 && strncmp(d->link, "anon_inode:", 11) != 0 && strncmp(d->link, "socket:", 7) != 0)
       r = pin_descriptor(pid, d);
@@ -172,7 +172,7 @@ void descriptors_borrow(struct descriptors *d, pid_t lender) {
     return;
   for (size_t i = 0; i < count; i++) {
     struct descriptor theirs;
-    if (read_descriptor(lender, list[i], &theirs) == 0)
+    if (descriptor_read(lender, list[i], &theirs) == 0)
       borrow_one(d, pidfd, &theirs);
     free(theirs.link);
     fdinfo_done(&theirs.info);
@@ -233,7 +233,7 @@ static const struct descriptor *find(const struct descriptors *all, int fd) {
   return NULL;
 }
 
-static bool is_same(const struct descriptor *then, struct descriptor *now) {
+bool descriptor_is_same(const struct descriptor *then, struct descriptor *now) {
   now->kind = kind_of(now);
   if (!now->kind)
     now->kind = &descriptor_kept;
@@ -253,16 +253,24 @@ static bool became_one(const struct descriptor_plan *plan, size_t index) {
   return false;
 }
 
+// What several share is the one that was chosen for all; what a new process has inherited is its parent's.
+static bool may_be_kept(const struct descriptor_plan *plan, const struct descriptor *then) {
+  const struct shared_files *shared = plan->then->shared;
+  if (!shared)
+    return true;
+  return then->file ? shared_files_chosen(shared, then->file, plan->pid, then->fd) : shared->made != plan->pid;
+}
+
 static void plan_one(struct descriptor_plan *plan, size_t index) {
   struct placement *p = &plan->item[index];
   int leader = p->then->leader;
   if (leader == (int)index) {
-    p->kept =
-        read_descriptor(plan->pid, p->then->fd, &p->now) == 0 && is_same(p->then, &p->now) && !became_one(plan, index);
+    p->kept = descriptor_read(plan->pid, p->then->fd, &p->now) == 0 && may_be_kept(plan, p->then) &&
+              descriptor_is_same(p->then, &p->now) && !became_one(plan, index);
     return;
   }
   const struct placement *first = &plan->item[leader];
-  p->kept = first->kept && read_descriptor(plan->pid, p->then->fd, &p->now) == 0 &&
+  p->kept = first->kept && descriptor_read(plan->pid, p->then->fd, &p->now) == 0 &&
             kernel_same_file(plan->pid, first->then->fd, plan->pid, p->then->fd) == 0;
 }
 
@@ -270,7 +278,10 @@ static int open_again(struct descriptor_plan *plan, size_t index, struct error *
   struct placement *p = &plan->item[index];
   if (p->kept || p->then->leader != (int)index)
     return 0;
+  struct shared_files *shared = p->then->file ? plan->then->shared : NULL;
   int r = fault(FAULT_rewind_open);
+  if (r == 0 && shared && shared_files_take(shared, p->then->file, &p->opened))
+    return 0;
   if (r == 0)
     r = p->then->kind->reopen(p->then);
   if (r < 0 && p->then->lent >= 0) {
@@ -280,6 +291,8 @@ static int open_again(struct descriptor_plan *plan, size_t index, struct error *
   if (r < 0)
     return error_set_errno(e, r, "cannot open %s (descriptor %d) again", p->then->link, p->then->fd);
   p->opened = r;
+  if (shared)
+    shared_files_choose(shared, p->then->file, r);
   return 0;
 }
 

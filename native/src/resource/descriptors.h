@@ -24,6 +24,7 @@ struct descriptor {
   struct stat stat;
   struct fdinfo info;
   int leader;            // index of the first descriptor of the same open file (may be this one)
+  uint32_t file;         // number of an open file that several processes share: resource/shared_files.h; 0: it is none
   int pin;               // O_PATH, -1: none
   int lent;              // the open file itself, from descriptors_borrow; -1: none
   unsigned char *bytes;  // pipe: what was in it
@@ -39,6 +40,7 @@ struct descriptors {
   struct descriptor *item;
   size_t count;
   const struct pipe_ends *writers;  // of the other processes of the session, while they are captured; NULL: none
+  struct shared_files *shared;      // while a session of several processes is put back; NULL: each has its own
 };
 
 // What a kind of file must do; a row of the table in descriptors.c.
@@ -87,6 +89,11 @@ int descriptors_restore_sets(struct executor *x, const struct descriptors *all, 
 // Puts `fd` in the place of a living descriptor and of all that share its open file.
 int descriptor_replace(struct executor *x, const struct descriptors *all, const struct descriptor *d, int fd,
                        struct error *e);
+
+// Link, stat and fdinfo of one descriptor, which the caller frees. 0 or -errno.
+int descriptor_read(pid_t pid, int fd, struct descriptor *ret);
+// Whether a living descriptor can be what one of the snapshot was.
+bool descriptor_is_same(const struct descriptor *then, struct descriptor *now);
 
 // Opens `/proc/self/fd/PIN`.
 int pin_open(int pin, int flags);

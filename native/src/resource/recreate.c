@@ -226,12 +226,36 @@ static describe_function *const describe[] = {
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PIDFD] = recreate_pidfd,
 };
 
-static void describe_locks(const open_file *from, struct descriptor *d) {
-  d->info.locks = from->n_lock;
-  d->info.lock = must_alloc((from->n_lock + 1) * sizeof *d->info.lock);
+static bool has_file(const Snapback__Image__Process *process, uint32_t id) {
+  for (size_t i = 0; i < process->n_descriptor; i++)
+    if (process->descriptor[i]->open_file == id)
+      return true;
+  return false;
+}
+
+static bool is_first_with(const struct recreation *c, const Snapback__Image__Process *process, uint32_t id) {
+  for (size_t i = 0; i < c->metadata->n_process && c->metadata->process[i] != process; i++)
+    if (has_file(c->metadata->process[i], id))
+      return false;
+  return true;
+}
+
+static void add_lock(struct descriptor *d, const Snapback__Image__Lock *from) {
+  d->info.lock[d->info.locks++] =
+      (struct file_lock){(enum file_lock_kind)from->kind, from->writes, from->start, from->end};
+}
+
+// Locks of a process that stand with a shared open file are those of the first that has it.
+static void describe_locks(const struct recreation *c, const Snapback__Image__Process *process, const open_file *from,
+                           struct descriptor *d) {
+  bool is_first = is_first_with(c, process, from->id);
+  d->info.lock = must_alloc((from->n_lock + process->n_lock + 1) * sizeof *d->info.lock);
   for (size_t i = 0; i < from->n_lock; i++)
-    d->info.lock[i] = (struct file_lock){(enum file_lock_kind)from->lock[i]->kind, from->lock[i]->writes,
-                                         from->lock[i]->start, from->lock[i]->end};
+    if (is_first || from->lock[i]->kind != LOCK_OF_PROCESS)
+      add_lock(d, from->lock[i]);
+  for (size_t i = 0; i < process->n_lock; i++)
+    if (process->lock[i]->number == d->fd)
+      add_lock(d, process->lock[i]->lock);
 }
 
 static const open_file *find_open_file(const struct recreation *c, uint32_t id) {
@@ -256,6 +280,7 @@ static int describe_one(const struct recreation *c, const Snapback__Image__Proce
   if (!file || (size_t)file->kind >= sizeof describe / sizeof describe[0] || !describe[file->kind])
     return error_set(e, ERROR_REFUSED, "descriptor %d of the image is of a kind that this version does not know",
                      from->number);
+  d->file = file->id;
   d->info.flags = (int)file->flags | (from->close_on_exec ? O_CLOEXEC : 0);
   d->info.position = file->position;
   int r = describe[file->kind](c, file, d);
@@ -266,7 +291,7 @@ static int describe_one(const struct recreation *c, const Snapback__Image__Proce
     return error_set_errno(e, r, "cannot open %s for descriptor %d", d->link ? d->link : "a file", d->fd);
   d->info.inode = d->stat.st_ino;
   if (d->leader == (int)index)
-    describe_locks(file, d);
+    describe_locks(c, process, file, d);
   return 0;
 }
 

@@ -56,7 +56,8 @@ int recreation_make_pipes(struct recreation *c, struct error *e);
 // Lets go of our ends, once the process has its own: the program must see when it has closed the last one.
 void recreation_close_pipes(struct recreation *c);
 
-// Makes memory files (memfd, /dev/shm) with their contents; anonymous shared memory is the process's own affair.
+// Makes memory files (memfd, /dev/shm) with their contents; anonymous shared memory is the process's own affair, unless
+// several share it.
 // `path_of` gives today's path of a file; the caller frees it.
 int recreation_make_objects(struct recreation *c, char *(*path_of)(const void *data, const char *path),
                             const void *data, struct error *e);

@@ -50,7 +50,7 @@ static int make_nameless(const char *path, mode_t mode) {
 
 static int make_file(const shared_object *from, const char *path) {
   int fd = -1;
-  if (from->kind == KIND(MEMFD)) {
+  if (from->kind != KIND(FILE)) {
     fd = memfd_create(from->name ? from->name : "", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     fd = fd < 0 ? -errno : fd;
   } else {
@@ -88,6 +88,21 @@ static int make_object(const struct recreation *c, struct recreated_object *o, c
   return r < 0 ? error_set_errno(e, r, "cannot make the shared memory %s again", path) : 0;
 }
 
+static bool has_mapped(const Snapback__Image__Process *p, uint32_t id) {
+  for (size_t i = 0; i < p->n_mapping; i++)
+    if (p->mapping[i]->shared_object == id)
+      return true;
+  return false;
+}
+
+// Anonymous memory that several processes share has to come to them by a descriptor.
+static bool is_of_several(const struct recreation *c, const shared_object *o) {
+  size_t users = 0;
+  for (size_t i = 0; i < c->metadata->n_process; i++)
+    users += has_mapped(c->metadata->process[i], o->id);
+  return users > 1;
+}
+
 int recreation_make_objects(struct recreation *c, char *(*path_of)(const void *data, const char *path),
                             const void *data, struct error *e) {
   c->object = must_alloc((c->metadata->n_shared_object + 1) * sizeof *c->object);
@@ -95,7 +110,7 @@ int recreation_make_objects(struct recreation *c, char *(*path_of)(const void *d
     const shared_object *from = c->metadata->shared_object[i];
     struct recreated_object *o = &c->object[c->objects++];
     *o = (struct recreated_object){.from = from, .fd = -1};
-    if (from->kind == KIND(ANONYMOUS))
+    if (from->kind == KIND(ANONYMOUS) && !is_of_several(c, from))
       continue;
     _cleanup_free_ char *path = path_of(data, from->name ? from->name : "");
     if (make_object(c, o, path, e) < 0)

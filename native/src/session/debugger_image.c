@@ -29,7 +29,7 @@ static struct snapshot_entry *entry_of(const struct image *image, struct snapsho
 
 int debugger_open_image(struct session *s, struct error *e) {
   const struct debugger_options *options = session_options(s)->kind_options;
-  struct restart *restart;
+  struct restart_tree *restart;
   struct snapshot *snapshot;
   if (session_restart_begin(s, options->image, &restart, e) < 0)
     return -1;
@@ -45,7 +45,7 @@ int debugger_open_image(struct session *s, struct error *e) {
 // The program comes before its debugger, which opens its memory, and is parked until that attaches.
 static int start_both(struct session *s, const struct restart_order *order, struct snapshot *inferior,
                       struct error *e) {
-  struct restart *restart;
+  struct restart_tree *restart;
   struct rewind_report report = {0};
   if (session_restart_begin(s, order, &restart, e) < 0)
     return -1;

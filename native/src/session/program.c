@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "engine/application.h"
+#include "engine/restart.h"
 #include "session/redraw.h"
 #include "session/restart.h"
 #include "session/session.h"
@@ -131,6 +132,8 @@ static bool child(struct session *s, pid_t pid, int status) {
   if (pid != p->pid)
     return false;
   p->stopped = WIFSTOPPED(status);
+  if (WIFCONTINUED(status))
+    engine_continue_stopped(session_engine(s));
   return WIFEXITED(status) || WIFSIGNALED(status);
 }
 

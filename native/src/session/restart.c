@@ -182,7 +182,8 @@ static int start_process(struct session *s, const struct restart_start *start, s
 
 // ---- all of it ----
 
-int session_restart_begin(struct session *s, const struct restart_order *order, struct restart **ret, struct error *e) {
+int session_restart_begin(struct session *s, const struct restart_order *order, struct restart_tree **ret,
+                          struct error *e) {
   struct restart_start start;
   if (restart_check(order->image, &order->options, ret, e) < 0)
     return -1;
@@ -204,7 +205,7 @@ static void tell_stopped(struct session *s) {
 }
 
 int session_restart(struct session *s, const struct restart_order *order, pid_t *ret_pid, struct error *e) {
-  struct restart *restart;
+  struct restart_tree *restart;
   if (session_restart_begin(s, order, &restart, e) < 0)
     return -1;
   *ret_pid = s->first;

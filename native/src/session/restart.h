@@ -14,7 +14,8 @@ struct restart_order {
 // Checks the image against this machine and starts the process that it is to become: the program's executable under
 // the old number, held behind its exec. It is the session's first. The caller ends with engine_restart (or kills it)
 // and restart_free.
-int session_restart_begin(struct session *s, const struct restart_order *order, struct restart **ret, struct error *e);
+int session_restart_begin(struct session *s, const struct restart_order *order, struct restart_tree **ret,
+                          struct error *e);
 
 // All of it: the program goes on, or stays stopped, its number on the host being told on standard output.
 int session_restart(struct session *s, const struct restart_order *order, pid_t *ret_pid, struct error *e);

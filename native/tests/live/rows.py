@@ -7,8 +7,6 @@ ROWS = {
     "pages-dense": dict(arguments=["48", "dense"]),
     "pages-large": dict(arguments=["256", "small"]),
     "shared_memory-visible": dict(environment={"LIVE_SHM": "/dev/shm/{folder}"}),
-    "pidfds": dict(unsaved=r"holds more than one process"),
-    "children": dict(unsaved=r"holds more than one process"),
     # What is done where the kernel cannot tell which pages have changed.
     "heap-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),
     "mappings-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),

@@ -28,6 +28,7 @@ FAULTS = {
     "rewind_threads:3": "cannot set the registers",
 }
 FAULTS_OF_SHARED = {"restart_objects": "shared memory"}
+FAULTS_OF_TREES = ("restart_fork", "restart_zombie")  # test_restart_trees.py
 NO_FAILURES = {"restart_bridge", "restart_clocks", "restart_move"}  # the last in test_restart_memory.py
 
 SCRIPT = '''
@@ -337,7 +338,7 @@ class Stopped(Saved):
 class Failures(Saved):
     def test_each_step(self):
         printed = self.snapback("fault-points", binary="snapback-faults").output.split()
-        points = {p.split(":")[0] for p in [*FAULTS, *FAULTS_OF_SHARED]} | NO_FAILURES | {"restart_pipes"}
+        points = {p.split(":")[0] for p in [*FAULTS, *FAULTS_OF_SHARED]} | NO_FAILURES | {"restart_pipes", *FAULTS_OF_TREES}
         self.assertLessEqual({p for p in printed if p.startswith("restart_")}, points)
         self.save([THREADS])
         for point, words in FAULTS.items():

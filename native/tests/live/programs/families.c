@@ -31,10 +31,22 @@ static struct worker {
 
 static void nap(long ns) { (void)nanosleep(&(struct timespec){.tv_nsec = ns}, NULL); }
 
+// All of the session is being killed, the parent first: that is not for the journal.
+static void check_parent(pid_t parent) {
+  enum { MOMENTS = 1000 };
+  if (getppid() == parent)
+    return;
+  for (int i = 0; i < MOMENTS && kill(parent, 0) == 0; i++)
+    nap(1000000);
+  while (kill(parent, 0) < 0)
+    pause();
+  CHECK(getppid() == parent);
+}
+
 static void work(unsigned me, pid_t parent) {
   uint64_t mine = common->count[me];
   while (!common->quits[me]) {
-    CHECK(getppid() == parent);
+    check_parent(parent);
     CHECK(common->count[me] == mine);
     unsigned page = (unsigned)(mine % PAGES);
     memory[page * WORDS] = live_stamp(me, (uint32_t)mine);
