@@ -130,9 +130,21 @@ static void put_descriptors(const Image *m, const Process *p) {
   put_table(&t);
 }
 
+static void put_relatives(const Process *p) {
+  if (p->parent)
+    (void)printf("child of %" PRId32 "\n", p->parent);
+  if (p->stopped)
+    (void)puts("stopped");
+  for (size_t n = 0; n < p->n_zombie; n++)
+    (void)printf("%s%" PRId32 " (%s %" PRId32 ")%s", n ? ", " : "ended, not waited for: ", p->zombie[n]->pid,
+                 p->zombie[n]->killed ? "signal" : "exit", p->zombie[n]->status, n + 1 < p->n_zombie ? "" : "\n");
+}
+
 static void put_process(const struct image *i, struct frame_files *files, const Process *p) {
   _cleanup_free_ char *program = text_shown(p->executable->path), *folder = text_shown(p->working_directory);
-  (void)printf("\nprocess %" PRId32 "%s: %s, in %s\n\n", p->pid, p->is_debugger ? " (debugger)" : "", program, folder);
+  (void)printf("\nprocess %" PRId32 "%s: %s, in %s\n", p->pid, p->is_debugger ? " (debugger)" : "", program, folder);
+  put_relatives(p);
+  (void)puts("");
   put_threads(files, p);
   (void)puts("");
   put_mappings(i, p);

@@ -60,6 +60,7 @@ static int describe_threads(struct restarting *w, struct error *e) {
   for (; w->s->threads < p->n_thread; w->s->threads++)
     if (describe_thread(w, p->thread[w->s->threads], &w->s->thread[w->s->threads], e) < 0)
       return -1;
+  w->s->thread[0].stop_pending = p->stop_waits;
   return 0;
 }
 

@@ -73,8 +73,8 @@ int set_threads_inside(struct frozen *f, struct process_state *s, struct executo
     if (t->tid != s->pid && executor_open(f->tracer, s->pid, t->tid, main, &x, e) < 0)
       return -1;
     int r = thread_set_inside(x, t, is_new ? NULL : &now, e);
-    // The debugger itself is put back too: it waits again for what it waited for then.
-    if (f->untold)
+    // It waits again where it waited then. That of a program under a debugger is what the debugger waits for now.
+    if (f->untold || !s->engine->debugger)
       *executor_stop_pending(x) = t->stop_pending;
     if (x != main && executor_close(x, e) < 0)
       return -1;

@@ -25,6 +25,8 @@ void save_describe_relatives(const struct describing *d, const struct process_st
   p->parent = parent_of(d->image, s);
   p->stopped = s->stopped;
   p->stop_is_news = s->stop_is_news;
+  for (size_t i = 0; i < s->threads; i++)
+    p->stop_waits = p->stop_waits || s->thread[i].stop_pending;
   p->subreaper = s->relatives.subreaper;
   p->parent_death_signal = s->relatives.parent_death_signal;
   for (size_t i = 0; i < s->zombies; i++)

@@ -46,7 +46,7 @@ struct thread_state {
   bool has_info;
   struct pending_signals pending;
   uint64_t caught;    // signals that have a handler
-  bool stop_pending;  // a SIGSTOP of the debugger that it has yet to meet
+  bool stop_pending;  // a SIGSTOP that it has yet to meet
   uint64_t robust_head, robust_size;
   struct rseq_configuration rseq;
   uint64_t tid_address;  // clear_child_tid
