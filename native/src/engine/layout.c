@@ -276,7 +276,8 @@ int layout_join_pieces(struct process_state *s, struct executor *main, uint64_t 
       continue;
     *start = m->start;
     *end = m->end;
-    r = unmap(&l, m->start, m->end, e) < 0 || map(&l, m, m->start, m->end, e) < 0 ? -1 : 1;
+    // In one step: the thread's rseq area, to which the kernel writes at any time, may lie in there.
+    r = map(&l, m, m->start, m->end, e) < 0 ? -1 : 1;
   }
   mappings_done(&l.now);
   mappings_done(&l.then);
