@@ -15,7 +15,7 @@
 
 struct wishes {
   const char *gdb, *control, *name, *cap, *follow, *image, *folder, *files;
-  bool automatic, force;
+  bool automatic, force, on_host;
 };
 
 // Our options come first; the first argument that is none of them is gdb's.
@@ -34,6 +34,10 @@ static int parse(const struct command *self, struct wishes *w, int *argc, char *
     }
     if (strcmp(argument, "--force") == 0) {
       w->force = true;
+      continue;
+    }
+    if (strcmp(argument, "--host-pids") == 0) {
+      w->on_host = true;
       continue;
     }
     size_t i = 0, length = 0;
@@ -114,6 +118,8 @@ static int run(const struct command *self, int argc, char **argv) {
     return command_usage_error(self, "gdb: '%s' is not a process number", w.follow);
   if (needs_no_session(argc, argv))
     return become(w.gdb, argv);
+  if (w.on_host && w.image)
+    return command_usage_error(self, "gdb: the program of an image has numbers of its own; leave out --host-pids");
   if (debugger_probe(w.gdb, &debugger, &r, &e)) {
     (void)command_failed(&e);
     return r;
@@ -130,6 +136,7 @@ static int run(const struct command *self, int argc, char **argv) {
       .autos = {.enabled = w.automatic, .cap = (unsigned)cap},
       .rewinds_files = rewinds_files,
       .follow = (pid_t)follow,
+      .on_host = w.on_host,
       .kind_options = &debugger,
   };
   r = session_run(&debugger_kind, &options, &e);
@@ -141,7 +148,7 @@ static int run(const struct command *self, int argc, char **argv) {
 
 const struct command command_gdb = {
     .name = "gdb",
-    .usage = "[--gdb PATH] [--name NAME] [--control SOCKET] [--follow PID] [--auto] [--auto-cap N] "
+    .usage = "[--gdb PATH] [--name NAME] [--control SOCKET] [--follow PID] [--auto] [--auto-cap N] [--host-pids] "
              "[--files keep|rewind] [--image FILE] "
              "[--image-folder FOLDER] [--force] ARGUMENTS…",
     .summary = "Run gdb, with snapshots of the program that it debugs",
@@ -153,6 +160,8 @@ const struct command command_gdb = {
         "      --name NAME       the session's name; else gdb-1, gdb-2…\n"
         "      --control SOCKET  put the control socket exactly there\n"
         "      --follow PID      end the session when that process ends (a front-end, say)\n"
+        "      --host-pids       beside the host's processes, so that gdb can attach to them; what has ended since a\n"
+        "                        snapshot cannot be brought back then\n"
         "      --auto            take a snapshot at every stop\n"
         "      --auto-cap N      keep at most N of those without a name (20)\n"
         "      --files keep|rewind  a rewind leaves the files that the program writes as they are (keep), or gives\n"

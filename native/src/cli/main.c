@@ -12,6 +12,7 @@
 
 const struct command *const commands[] = {
     &command_launch,       &command_gdb,
+    &command_attach,       &command_detach,
     &command_snapshot,     &command_list,
     &command_rewind,       &command_delete,
     &command_rename,       &command_auto,

@@ -14,7 +14,7 @@ enum { COLUMNS = 6 };
 
 static void add_row(struct table *t, const Snapback__Control__Status *s) {
   table_add(t, must_strdup(s->name));
-  table_add(t, must_strdup(word_of_kind(s->kind)));
+  table_add(t, must_strdup(s->attached ? "attached" : word_of_kind(s->kind)));
   table_add(t, must_strdup(word_of_state(s->state)));
   table_add(t, s->program_host_pid ? must_format("%" PRId32, s->program_host_pid) : must_strdup("-"));
   table_add(t, must_format("%" PRIu32, s->snapshots));

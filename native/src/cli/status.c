@@ -12,6 +12,8 @@
 static char *text_of_process(const Snapback__Control__Status *s) {
   if (!s->program_pid)
     return must_strdup("none");
+  if (s->program_pid == s->program_host_pid)
+    return must_format("%" PRId32 "%s", s->program_pid, s->attached ? " (attached)" : "");
   return must_format("%" PRId32 " (%" PRId32 " outside)", s->program_pid, s->program_host_pid);
 }
 

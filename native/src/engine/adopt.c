@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "engine/debugged.h"
 #include "engine/files.h"
+#include "engine/host.h"
 #include "engine/restart_state.h"
 #include "engine/state.h"
 #include "proc/status.h"
@@ -39,6 +40,8 @@ int debugged_rebuild(struct engine *g, struct snapshot *whole, pid_t debugger, s
   struct process_state *s = whole->process[0];
   struct frozen f;
   g->debugger = debugger;
+  if (g->on_host)
+    return host_refuse_process(s, e);
   int r = files_prepare(whole, e) < 0 ? -1 : rebuild(s, &f, report, e);
   files_rewound(whole, report);
   if (r < 0)

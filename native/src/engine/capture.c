@@ -75,7 +75,7 @@ static int capture_identity(struct process_state *s, struct executor *main, stru
   s->group = getpgid(s->pid);
   s->session = getsid(s->pid);
   _cleanup_fd_ int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-  s->was_foreground = terminal >= 0 && s->group > 0 && tcgetpgrp(terminal) == s->group;
+  s->was_foreground = !s->engine->on_host && terminal >= 0 && s->group > 0 && tcgetpgrp(terminal) == s->group;
   int64_t brk = executor_call(main, e, SYS_brk, 0, 0, 0, 0, 0, 0);
   s->brk = (uint64_t)brk;
   return brk < 0 ? -1 : 0;

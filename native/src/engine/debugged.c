@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "engine/affinity.h"
 #include "engine/files.h"
+#include "engine/host.h"
 #include "engine/pad.h"
 #include "engine/state.h"
 #include "kernel/auxv.h"
@@ -344,7 +345,7 @@ int debugged_rewind(struct debugged *d, struct snapshot *whole, pid_t reporter, 
   if (require_stopped(d, e) < 0 || survey_processes(d->engine, s->pid, e) < 0)
     return -1;
   if (has_other_executable(s))
-    return -2;
+    return s->engine->on_host ? host_refuse_process(s, e) : -2;
   if (files_prepare(whole, e) < 0 || rewind_prepare(&d->inferior, s, &w, e) < 0) {
     files_rewound(whole, report);
     return -1;

@@ -20,6 +20,13 @@ void engine_free(struct engine *g);  // ends all templates
 // From now on snapshots keep what is in the regular files that the program writes, and rewinds put it back.
 void engine_rewind_files(struct engine *g);
 
+// The session has no namespaces of its own: it is the process `root` of the host, and what descends from it (and, with
+// a debugger, the program that that debugs). Numbers that have been given up cannot be had again.
+void engine_use_host(struct engine *g, pid_t root);
+
+// Ends all snapshots, and leaves nothing of the engine's in the program, which goes on alone.
+void engine_release(struct engine *g);
+
 // Facts of a snapshot.
 struct snapshot_facts {
   pid_t pid;

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "engine/host.h"
 #include "proc/status.h"
 
 void engine_rewind_files(struct engine *g) {
@@ -20,7 +21,7 @@ void engine_rewind_files(struct engine *g) {
 static void program_processes(const struct engine *g, pid_t **ret, size_t *ret_count) {
   size_t count = 0;
   *ret_count = 0;
-  if (process_list(ret, &count) < 0)
+  if (session_processes(g, ret, &count) < 0)
     return;
   for (size_t i = 0; i < count; i++)
     if ((*ret)[i] != getpid() && (*ret)[i] != g->debugger && !engine_owns(g, (*ret)[i]))

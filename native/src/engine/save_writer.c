@@ -90,6 +90,7 @@ _Noreturn static void be_writer(struct engine *g, int link, struct process_state
                                 const struct save_options *o) {
   (void)signal(SIGTERM, SIG_DFL);
   (void)prctl(PR_SET_NAME, "snapback-save", 0, 0, 0);
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // where no namespace ends it with the supervisor
   close_others(link, list, count);
   struct writing w = {.link = link, .last = take_numbers_aside(list[0]->pid)};
   struct save_news news = {.what = SAVE_DONE};

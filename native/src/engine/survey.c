@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "engine/host.h"
 #include "engine/tree.h"
 #include "proc/maps.h"
 #include "proc/status.h"
@@ -20,7 +21,7 @@ static bool is_known(const struct engine *g, pid_t pid, pid_t program) {
 int survey_processes(const struct engine *g, pid_t pid, struct error *e) {
   _cleanup_free_ pid_t *list = NULL;
   size_t count;
-  int r = process_list(&list, &count);
+  int r = session_processes(g, &list, &count);
   if (r < 0)
     return error_set_errno(e, r, "cannot list the processes of the session");
   for (size_t i = 0; i < count; i++) {

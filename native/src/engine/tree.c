@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "engine/host.h"
 #include "proc/status.h"
 
 struct member *tree_find(const struct tree *t, pid_t pid) {
@@ -86,7 +87,7 @@ static int hold_all(struct engine *g, struct tree *t, struct error *e) {
   while (again) {
     _cleanup_free_ pid_t *list = NULL;
     size_t count;
-    int r = process_list(&list, &count);
+    int r = session_processes(g, &list, &count);
     if (r < 0)
       return error_set_errno(e, r, "cannot list the processes of the session");
     again = false;
@@ -121,6 +122,12 @@ static void find_offspring(struct tree *t) {
   }
 }
 
+// Who among them has forked a process that has left the tree since is not known.
+static void share_all(struct tree *t) {
+  for (size_t i = 0; i < t->count; i++)
+    t->item[i].has_offspring = t->item[i].has_offspring || !t->item[i].is_zombie;
+}
+
 int tree_freeze(struct engine *g, struct tree *ret, struct error *e) {
   *ret = (struct tree){.since_us = now_us()};
   g->tree = ret;
@@ -129,6 +136,8 @@ int tree_freeze(struct engine *g, struct tree *ret, struct error *e) {
     return -1;
   }
   find_offspring(ret);
+  if (host_has_strays(g, ret))
+    share_all(ret);
   return 0;
 }
 

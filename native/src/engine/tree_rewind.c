@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "engine/affinity.h"
 #include "engine/files.h"
+#include "engine/host.h"
 #include "engine/tree.h"
 #include "proc/status.h"
 #include "trace/wait.h"
@@ -59,9 +60,11 @@ static struct part *part_of(const struct tree_rewinding *t, pid_t pid) {
 static bool is_in_place(const struct tree_rewinding *t, const struct process_state *s) {
   const struct member *m = tree_find(&t->tree, s->pid);
   const struct part *parent = part_of(t, s->parent);
-  return m && !m->is_zombie && lineage_identify(t->engine, s->pid) == s->identity && m->parent == s->parent &&
+  const bool is_top = stands_alone(t->engine, s->pid, s->parent);
+  return m && !m->is_zombie && lineage_identify(t->engine, s->pid) == s->identity &&
+         (m->parent == s->parent || (is_top && stands_alone(t->engine, s->pid, m->parent))) &&
          getsid(s->pid) == s->session && !has_other_executable(s) &&
-         (s->parent == getpid() || (parent && parent->fate == KEPT));
+         (is_top || (parent && parent->fate == KEPT));
 }
 
 static bool is_copy_of(const struct process_state *s, const struct process_state *parent) {
@@ -90,6 +93,8 @@ static int check_group(const struct tree_rewinding *t, const struct process_stat
 
 static int check_made(const struct tree_rewinding *t, const struct process_state *s, struct error *e) {
   const struct part *parent = part_of(t, s->parent);
+  if (t->engine->on_host)
+    return host_refuse_process(s, e);
   if (s->parent == getpid())
     return s == t->whole->process[0] ? 0 : check_group(t, s, e);
   if (!parent)
@@ -117,6 +122,31 @@ static void find_shared_files(struct tree_rewinding *t) {
     if (t->part[i].fate == KEPT)
       shared_files_find(&t->shared, s->pid, &s->descriptors);
   }
+}
+
+static const struct zombie *zombie_of(const struct process_state *s, pid_t pid) {
+  for (size_t i = 0; s && i < s->zombies; i++)
+    if (s->zombie[i].pid == pid)
+      return &s->zombie[i];
+  return NULL;
+}
+
+static bool stays_zombie(const struct tree_rewinding *t, const struct member *m) {
+  const struct part *parent = part_of(t, m->parent);
+  const struct zombie *z = parent ? zombie_of(parent->s, m->pid) : NULL;
+  return z && m->is_zombie && !m->was_ended && parent->fate == KEPT && z->start == m->start;
+}
+
+static int check_zombies(const struct tree_rewinding *t) {
+  for (size_t i = 0; t->engine->on_host && i < t->whole->processes; i++) {
+    const struct process_state *s = t->part[i].s;
+    for (size_t k = 0; k < s->zombies; k++) {
+      const struct member *m = tree_find(&t->tree, s->zombie[k].pid);
+      if (!m || !stays_zombie(t, m))
+        return host_refuse_zombie(s->zombie[k].pid, s->pid, t->e);
+    }
+  }
+  return 0;
 }
 
 // All that can fail while nothing is changed.
@@ -149,19 +179,6 @@ static int reap_by_parent(struct tree_rewinding *t, const struct member *m) {
   if (!parent || parent->fate != KEPT)
     return 0;
   return executor_call(parent->w.main, t->e, SYS_wait4, (uint64_t)m->pid, 0, __WALL, 0, 0, 0) == -EIO ? -1 : 0;
-}
-
-static const struct zombie *zombie_of(const struct process_state *s, pid_t pid) {
-  for (size_t i = 0; s && i < s->zombies; i++)
-    if (s->zombie[i].pid == pid)
-      return &s->zombie[i];
-  return NULL;
-}
-
-static bool stays_zombie(const struct tree_rewinding *t, const struct member *m) {
-  const struct part *parent = part_of(t, m->parent);
-  const struct zombie *z = parent ? zombie_of(parent->s, m->pid) : NULL;
-  return z && m->is_zombie && !m->was_ended && parent->fate == KEPT && z->start == m->start;
 }
 
 // What cannot be opened again is lent to the one that is made in its place.
@@ -406,7 +423,7 @@ static int begin(struct tree_rewinding *t) {
     return error_set_errno(t->e, r, "cannot hold the threads of process %d", t->whole->process[0]->pid);
   if (tree_freeze(t->engine, &t->tree, t->e) < 0)
     return -1;
-  return decide(t) < 0 || files_prepare(t->whole, t->e) < 0 || prepare(t) < 0 ? -1 : 0;
+  return decide(t) < 0 || check_zombies(t) < 0 || files_prepare(t->whole, t->e) < 0 || prepare(t) < 0 ? -1 : 0;
 }
 
 static int check_templates(const struct snapshot *whole, struct error *e) {
@@ -433,6 +450,11 @@ static int build_anew(struct engine *g, struct snapshot *whole, struct rewind_re
   struct error why = *e;
   bool ignored;
   *e = (struct error){0};
+  if (g->on_host)
+    return error_set(e, ERROR_FAILED,
+                     "the rewind failed half-way (%.300s), and the program has been ended: outside a session's own "
+                     "namespace it cannot be built anew, so run it by 'snapback launch'",
+                     why.text);
   if (rewind_once(g, whole, report, &ignored, e) < 0) {
     struct error second = *e;
     *e = (struct error){0};

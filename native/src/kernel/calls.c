@@ -40,13 +40,21 @@ int kernel_robust_list(pid_t tid, uint64_t *ret_head, uint64_t *ret_size) {
   return (int)r;
 }
 
+static bool numbers_are_shared;
+
+void kernel_share_numbers(void) { numbers_are_shared = true; }
+
 int kernel_set_last_pid(pid_t last) {
+  if (numbers_are_shared)
+    return -EPERM;
   char text[16];
   (void)snprintf(text, sizeof text, "%d", last);
   return file_write_text("/proc/sys/kernel/ns_last_pid", text);
 }
 
 pid_t kernel_last_pid(void) {
+  if (numbers_are_shared)
+    return -EPERM;
   _cleanup_free_ char *text = NULL;
   int r = file_read("/proc/sys/kernel/ns_last_pid", 64, &text, NULL);
   return r < 0 ? r : (pid_t)strtol(text, NULL, 10);

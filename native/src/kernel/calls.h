@@ -22,6 +22,8 @@ int kernel_robust_list(pid_t tid, uint64_t *ret_head, uint64_t *ret_size);
 // The number that the next process or thread of this namespace gets is `last` + 1.
 int kernel_set_last_pid(pid_t last);
 pid_t kernel_last_pid(void);  // or -errno
+// From now on both fail: the namespace is the host's, and its numbers are everybody's.
+void kernel_share_numbers(void);
 
 // Whether prctl(PR_SET_MM_MAP) can be had.
 bool kernel_sets_memory_fields(void);

@@ -314,7 +314,8 @@ static int listen_inside(void) {
   return fd_take(&fd);
 }
 
-void clients_prepare(struct session *s) { s->clients.inside_fd = listen_inside(); }
+// The host's namespace is everybody's.
+void clients_prepare(struct session *s) { s->clients.inside_fd = s->options->on_host ? -1 : listen_inside(); }
 
 void clients_open(struct session *s) {
   s->clients.listening = loop_watch(s->loop, s->address->fd, POLLIN, incoming, s);

@@ -62,7 +62,10 @@ static int spawn(struct session *s, struct debugger *d, const int keep[3], struc
   const struct debugger_options *options = debugger_options_of(s);
   _cleanup_free_ char **arguments =
       arguments_of(session_options(s)->command, options->has_python ? script : NULL, options->image);
-  return session_spawn(s, arguments, keep, options->has_python ? 3 : 0, &d->pid, e);
+  int r = session_spawn(s, arguments, keep, options->has_python ? 3 : 0, &d->pid, e);
+  if (r == 0 && session_options(s)->on_host)
+    engine_use_host(session_engine(s), d->pid);
+  return r;
 }
 
 static void hear(void *data, short revents) {

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "engine/application.h"
+#include "session/attached.h"
 #include "session/clients.h"
 #include "session/messages.h"
 #include "session/supervisor.h"
@@ -106,6 +107,7 @@ static int on_status(struct call *call) {
   m.debugger_pid = facts.debugger;
   m.working_directory = s->working_directory;
   m.template_bytes = measure_templates(s);
+  m.attached = s->options->attach > 0;
   call->reply.result_case = SNAPBACK__CONTROL__REPLY__RESULT_STATUS;
   call->reply.status = &m;
   return answer(call);
@@ -326,12 +328,25 @@ static int on_kill(struct call *call) {
   return 0;
 }
 
+static int on_detach(struct call *call) {
+  struct session *s = call->session;
+  if (!s->options->attach)
+    return error_set(&call->error, ERROR_BAD_REQUEST,
+                     "the program of session %s has been started in it, and cannot go on without it; 'snapback kill' "
+                     "ends both",
+                     s->address->name);
+  (void)answer_done(call);
+  attached_let_go(s);
+  return 0;
+}
+
 #define VERB(name) SNAPBACK__CONTROL__REQUEST__VERB_##name
 static verb_function *const verbs[] = {
     [VERB(HELLO)] = on_hello,         [VERB(STATUS)] = on_status, [VERB(LIST)] = on_list,
     [VERB(TAKE)] = on_take,           [VERB(REWIND)] = on_rewind, [VERB(DELETE)] = on_delete,
     [VERB(RENAME)] = on_rename,       [VERB(CANCEL)] = on_cancel, [VERB(AUTO)] = on_auto,
     [VERB(SUBSCRIBE)] = on_subscribe, [VERB(KILL)] = on_kill,     [VERB(SAVE)] = on_save,
+    [VERB(DETACH)] = on_detach,
 };
 
 static void refuse(struct client *c, uint64_t id, const char *text) {

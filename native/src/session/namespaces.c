@@ -64,21 +64,24 @@ static pid_t choose_start(pid_t max) {
   return max / 2;
 }
 
-int namespaces_prepare(struct namespaces *n, struct error *e) {
-  *n = (struct namespaces){.user = !may_administrate(), .uid = geteuid(), .gid = getegid(), .bounding = bounding_set()};
+int namespaces_prepare(struct namespaces *n, bool none, struct error *e) {
+  *n = (struct namespaces){.none = none, .user = !none && !may_administrate(), .uid = geteuid(), .gid = getegid(), .bounding = bounding_set()};
   n->host_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
   n->host_max = number_from("/proc/sys/kernel/pid_max");
   if (n->host_proc < 0 || n->host_max <= 0)
     return error_set(e, ERROR_FAILED, "cannot read /proc/sys/kernel/pid_max; mount /proc first");
-  n->start = choose_start(n->host_max);
+  if (!none)
+    n->start = choose_start(n->host_max);
   return 0;
 }
 
 static pid_t raw_clone(unsigned long flags) { return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0); }
 
 pid_t namespaces_fork(struct namespaces *n, struct error *e) {
-  unsigned long flags = CLONE_NEWPID | CLONE_NEWNS;
+  unsigned long flags = n->none ? 0 : CLONE_NEWPID | CLONE_NEWNS;
   pid_t pid = raw_clone(flags | (n->user ? CLONE_NEWUSER : 0));
+  if (pid < 0 && n->none)
+    return error_set_errno(e, -errno, "cannot make a process for the session's supervisor");
   if (pid < 0 && errno == EPERM && !n->user) {  // root of a container that may not: as an ordinary user, then
     n->user = true;
     pid = raw_clone(flags | CLONE_NEWUSER);
@@ -140,6 +143,8 @@ static int set_start(struct namespaces *n, struct error *e) {
 }
 
 int namespaces_enter(struct namespaces *n, struct error *e) {
+  if (n->none)
+    return 0;
   (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   if ((n->user && map_user(n, e)) || mount_proc(e) || set_start(n, e))
     return -1;

@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 struct namespaces {
+  bool none;          // the session stays in those of the host
   bool user;          // a user namespace is needed
   pid_t start;        // process numbers inside begin here: the host has none for a long way
   pid_t host_max;     // and never reaches this number
@@ -19,8 +20,8 @@ struct namespaces {
   gid_t gid;
 };
 
-// In the outer process: what is needed, and the number to start with.
-int namespaces_prepare(struct namespaces *n, struct error *e);
+// In the outer process: what is needed, and the number to start with. `none`: no namespaces at all.
+int namespaces_prepare(struct namespaces *n, bool none, struct error *e);
 
 // As fork(): in the child, which is process 1 of the new namespaces, 0; else its number, or -1 and `e`.
 pid_t namespaces_fork(struct namespaces *n, struct error *e);

@@ -33,8 +33,10 @@ static bool is_pipe(int fd) {
   return fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
-void outer_prepare(struct outer *o) {
-  *o = (struct outer){.link = -1, .signals = -1, .followed = -1};
+void outer_prepare(struct outer *o, pid_t attached) {
+  *o = (struct outer){.link = -1, .signals = -1, .followed = -1, .terminal = -1, .attached = attached};
+  if (attached)
+    return;
   o->terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   o->pipeline = is_pipe(0) || is_pipe(1);
   o->foreground = in_foreground(o) && !o->pipeline;

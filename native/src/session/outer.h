@@ -14,6 +14,7 @@ struct outer {
   int link;         // to the supervisor
   int signals;      // signalfd
   int terminal;     // the controlling terminal; -1: none
+  pid_t attached;   // a program that ran before; 0: none
   int followed;     // pidfd of the process with which the session ends; -1: none
   bool pipeline;    // our input or output is a pipe: others share our place in the foreground
   bool foreground;  // the terminal has been given to the program
@@ -23,8 +24,9 @@ struct outer {
   int exit_status;
 };
 
-// Opens the terminal and finds out whether the program is to begin in its foreground.
-void outer_prepare(struct outer *o);
+// Opens the terminal and finds out whether the program is to begin in its foreground. `attached`: a program that runs
+// already and does not belong to our job, whatever terminal it has; 0: none.
+void outer_prepare(struct outer *o, pid_t attached);
 
 // Makes the session end when `pid` does.
 int outer_follow(struct outer *o, pid_t pid, struct error *e);

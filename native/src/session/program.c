@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "engine/application.h"
 #include "engine/restart.h"
+#include "session/attached.h"
 #include "session/redraw.h"
 #include "session/restart.h"
 #include "session/session.h"
@@ -26,12 +27,20 @@ struct program {
 static int start(struct session *s, struct error *e) {
   struct program *p = must_alloc(sizeof *p);
   session_set_data(s, p);
+  if (session_options(s)->attach)
+    return attached_start(s, &p->pid, e);
   const struct restart_order *order = session_options(s)->kind_options;
   if (order) {
     p->stopped = order->options.stopped;
     return session_restart(s, order, &p->pid, e);
   }
   return session_spawn(s, session_options(s)->command, NULL, 0, &p->pid, e);
+}
+
+// Of a program that is not our child no stop is told.
+static void look(struct session *s, struct program *p) {
+  if (session_options(s)->attach)
+    p->stopped = attached_is_stopped(p->pid);
 }
 
 static struct snapshot_entry *entry_of(struct snapshot *snapshot, const struct request *r, const struct program *p) {
@@ -72,6 +81,7 @@ static void try_again(void *data) {
 
 static void try_take(struct session *s, struct request *r) {
   struct program *p = session_data(s);
+  look(s, p);
   struct snapshot *snapshot;
   struct error e = {0};
   p->waiting = r;
@@ -121,7 +131,8 @@ static void cancel(struct session *s, struct request *r) {
 
 // A rewind that failed half-way may have lost the program: the session stays, for its snapshots can bring it back.
 static void facts(struct session *s, struct session_facts *ret) {
-  const struct program *p = session_data(s);
+  struct program *p = session_data(s);
+  look(s, p);
   bool is_lost = kill(p->pid, 0) < 0;
   enum session_state state = is_lost ? SESSION_EXITED : p->stopped ? SESSION_STOPPED : SESSION_RUNNING;
   *ret = (struct session_facts){.state = state, .program = is_lost ? 0 : p->pid};

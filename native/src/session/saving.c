@@ -373,7 +373,8 @@ void savings_finish(struct session *s) {
     return;
   struct link_report message = {.what = LINK_FINISHING};
   const struct saving *v = s->savings.active;
-  (void)error_set(&message.error, ERROR_NONE, "the program has ended; snapshot %llu is still being saved to %s",
+  (void)error_set(&message.error, ERROR_NONE, "%s; snapshot %llu is still being saved to %s",
+                  s->options->attach ? "the program is let go soon" : "the program has ended",
                   (unsigned long long)v->snapshot, v->path);
   supervisor_report(s, &message);
   bool over = false;

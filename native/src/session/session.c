@@ -28,12 +28,12 @@ static int split(struct session *s, struct outer *o, struct error *e) {
 
 static int run(struct session *s, struct error *e) {
   struct outer o;
-  outer_prepare(&o);
+  outer_prepare(&o, s->options->attach);
   s->terminal = o.terminal;
   s->foreground = o.foreground;
   if (s->options->follow && outer_follow(&o, s->options->follow, e))
     return 2;
-  if (namespaces_prepare(&s->namespaces, e) || split(s, &o, e))
+  if (namespaces_prepare(&s->namespaces, s->options->on_host, e) || split(s, &o, e))
     return 2;
   outer_serve(&o, e);
   address_unlink(s->address);

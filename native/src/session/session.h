@@ -184,6 +184,8 @@ struct session_options {
   struct image_settings images;
   bool rewinds_files;        // files that the program writes are rewound with it
   pid_t follow;              // the session ends when this process does; 0: none
+  pid_t attach;              // a process that runs already is taken under control (attached.h); 0: none
+  bool on_host;              // the session has no namespaces of its own
   const void *kind_options;  // the kind's own
 };
 

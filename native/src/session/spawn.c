@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,8 +28,18 @@ static int let_inherit(const int *keep, unsigned count) {
   return 0;
 }
 
+// Where no namespace ends it with the supervisor, the kernel is asked to.
+static void follow_supervisor(const struct session *s, pid_t supervisor) {
+  if (!s->options->on_host)
+    return;
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid() != supervisor)
+    _exit(127);
+}
+
 _Noreturn static void become(const struct session *s, char *const argv[], const int *keep, unsigned keep_count,
-                             int report) {
+                             int report, pid_t supervisor) {
+  follow_supervisor(s, supervisor);
   take_foreground(s);
   int r = namespaces_drop_rights(&s->namespaces);
   if (r == 0)
@@ -78,11 +89,11 @@ int session_spawn(struct session *s, char *const argv[], const int *keep, unsign
   if (pipe2(pipe_fds, O_CLOEXEC))
     return error_set_errno(e, -errno, "cannot make a pipe to start %s", argv[0]);
   _cleanup_fd_ int in = pipe_fds[0], out = pipe_fds[1];
-  pid_t pid = fork();
+  pid_t supervisor = getpid(), pid = fork();
   if (pid < 0)
     return error_set_errno(e, -errno, "cannot make a process for %s", argv[0]);
   if (pid == 0)
-    become(s, argv, keep, keep_count, out);
+    become(s, argv, keep, keep_count, out, supervisor);
   (void)close(fd_take(&out));
   int r = 0;
   if (fd_read_all(in, &r, sizeof r) == 0) {

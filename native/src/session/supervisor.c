@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "session/attached.h"
 #include "session/messages.h"
 #include "session/text.h"
 
@@ -60,7 +61,8 @@ static void on_parent_death(int signal) {
   int saved = errno;
   if (dying && orphaned(dying)) {
     address_unlink(dying->address);
-    _exit(0);
+    if (!dying->options->attach)  // else the program may be held, and has to be let go
+      _exit(0);
   }
   errno = saved;
 }
@@ -150,7 +152,10 @@ static void signal_first(struct session *s, int signal, bool group) {
 
 void supervisor_kill(struct session *s) {
   s->ends_at_once = true;
-  signal_first(s, SIGKILL, false);
+  if (s->options->attach)
+    attached_kill(s);
+  else
+    signal_first(s, SIGKILL, false);
 }
 
 static void lose_patience(void *data) { supervisor_kill(data); }
@@ -165,17 +170,25 @@ static void forward(struct session *s, const struct link_order *order) {
   }
 }
 
+static void lose_outer(struct session *s) {
+  address_unlink(s->address);
+  if (!s->options->attach)
+    _exit(0);
+  s->ends_at_once = true;
+  attached_let_go(s);
+}
+
 static void on_order(void *data, short revents) {
   struct session *s = data;
   struct link_order order;
   ssize_t n = recv(s->link, &order, sizeof order, MSG_DONTWAIT);
-  if (n == 0 || (n < 0 && (revents & POLLHUP))) {
-    address_unlink(s->address);
-    _exit(0);
-  }
+  if (n == 0 || (n < 0 && (revents & POLLHUP)))
+    lose_outer(s);
   if (n != sizeof order || s->first <= 0)
     return;
-  if (order.what == LINK_KILL)
+  if (s->options->attach)
+    attached_order(s, &order);
+  else if (order.what == LINK_KILL)
     supervisor_kill(s);
   else if (order.what == LINK_CONTINUE)
     signal_first(s, SIGCONT, true);
@@ -228,6 +241,15 @@ static void describe(struct session *s) {
     s->command[i] = text_clean(must_strdup(s->options->command[i]));
 }
 
+// What a namespace would end with the session is undone one by one.
+static void release_host(struct session *s) {
+  for (unsigned i = 0; i < s->count; i++)
+    s->kind->drop(s, s->entries[i]);
+  engine_release(s->engine);
+  if (s->options->attach)
+    s->status = 0;  // it is not our child
+}
+
 static void prepare(struct session *s) {
   (void)setpgid(0, 0);
   follow_parent(s);
@@ -271,6 +293,8 @@ void supervisor_run(struct session *s) {
   // Nobody can reach the session from here on.
   address_unlink(s->address);
   savings_close(s);
+  if (o->on_host)
+    release_host(s);
   say_goodbye(s);
   s->kind->close(s);
   supervisor_report(s, &(struct link_report){.what = LINK_ENDED, .status = s->status});

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: EPL-2.0
 """Random snapshots, rewinds in any order and deletions of one self-checking program; prints the seed it used.
 
-    stress.py NAME PROGRAM        a row of ROWS, and its program
+    stress.py NAME PROGRAM            a row of ROWS, and its program
+    stress.py attached-NAME PROGRAM   the same, attached to while it runs, let go and attached to again
 
 SNAPBACK_STRESS_SECONDS says how long (2.5), SNAPBACK_STRESS_SEED which way.
 """
@@ -40,16 +41,21 @@ class Stress(support.TestCase):
         more = {k: v.format(folder=os.path.basename(self.folder)) for k, v in row.get("environment", {}).items()}
         self.visible = more.get("LIVE_SHM")
         self.addCleanup(self.remove_visible)
-        self.session = self.launch([PROGRAM, *row.get("arguments", [])],
-                                   environment=self.environment(**self.journal.environment(), **more))
+        command = [PROGRAM, *row.get("arguments", [])]
+        environment = self.environment(**self.journal.environment(), **more)
         self.taken = []
+        self.program = self.run_beside(command, environment) if ATTACHED else None
+        if self.program:
+            self.refusal = GONE + "|" + self.refusal if self.refusal else GONE
+            self.journal.wait_for_ticks(1, alive=lambda: self.program.poll() is None)
+        self.session = self.attach(self.program.pid) if self.program else self.launch(command, environment=environment)
 
     def remove_visible(self):
         if self.visible and os.path.exists(self.visible):
             os.unlink(self.visible)
 
     def runs(self):
-        return self.session.process.poll() is None
+        return (self.program or self.session.process).poll() is None
 
     def ticks_pass(self, count):
         self.journal.wait_for_ticks(count, alive=self.runs)
@@ -101,7 +107,21 @@ class Stress(support.TestCase):
     def pause(self):
         self.ticks_pass(CHOICE.randrange(1, 60))
 
+    def let_go(self):
+        """Its snapshots end; the program goes on as if there had never been any."""
+        self.session.call("detach")
+        assert self.session.wait() == 0, self.session.shown()
+        support.wait_for(lambda: not offspring_of_engine(self.program.pid), "the end of the templates")
+        self.taken = []
+        self.ticks_pass(CHOICE.randrange(1, 30))
+
+    def attach_again(self):
+        self.let_go()
+        self.session = self.attach(self.program.pid)
+
     def one_step(self):
+        if self.program and CHOICE.random() < 0.04:
+            self.attach_again()
         snapshot = self.snapshot if len(self.taken) < MOST_SNAPSHOTS else self.delete
         CHOICE.choices([snapshot, self.rewind, self.delete, self.pause], weights=[6, 9, 1, 4])[0]()
 
@@ -118,8 +138,10 @@ class Stress(support.TestCase):
         assert self.session.status()["program_pid"] == number, "the program's number has changed"
         assert sorted(t.number for t in self.taken) == sorted(s["id"] for s in self.session.list())
         self.rewind()
+        if self.program and CHOICE.random() < 0.5:
+            self.let_go()
         self.journal.ask_to_end()
-        status = self.session.wait()
+        status = self.program.wait(support.PATIENCE) if self.program else self.session.wait()
         self.journal.read()
         assert status == 0, f"the program ended with {status}: {self.session.shown()}"
         assert self.journal.passed(), "the program ended without its PASS"
@@ -127,7 +149,15 @@ class Stress(support.TestCase):
         print(f"{self.rewinds} rewinds, {len(self.journal.ticks())} ticks, {self.refused} refusals; ", end="")
 
 
+def offspring_of_engine(pid):
+    """Traced children and ended ones: templates, or what is left of them."""
+    return [child for child in support.descendants(pid) if support.state_of(child) in ("t", "Z")]
+
+
 NAME, PROGRAM = sys.argv[1:3] if len(sys.argv) > 2 else ("counter", "")
+ATTACHED = NAME.startswith("attached-")
+NAME = NAME.removeprefix("attached-")
+GONE = "its number cannot be had again"
 SECONDS = float(os.environ.get("SNAPBACK_STRESS_SECONDS", "2.5"))
 SEED = int(os.environ.get("SNAPBACK_STRESS_SEED", random.SystemRandom().randrange(10 ** 9)))
 CHOICE = random.Random(SEED)

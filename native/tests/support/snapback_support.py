@@ -451,6 +451,7 @@ class TestCase(unittest.TestCase):
             os.mkdir(os.path.join(self.folder, name), 0o700)
         self.sessions = []
         self.terminals = []
+        self.beside = []
         self._shared_memory = set(os.listdir("/dev/shm"))
         # Runs last, also after a failed setUp of a subclass.
         self.addCleanup(self._leave_nothing)
@@ -481,6 +482,19 @@ class TestCase(unittest.TestCase):
                 stdin=None):
         """`snapback restart --name NAME OPTIONS IMAGE`. Returns a Session."""
         return self._start(["restart"], [*options, image], name, terminal, faults, environment, ready, stdin)
+
+    def attach(self, pid, options=(), name=None, terminal=False, faults=None, environment=None, ready=True):
+        """`snapback attach --name NAME OPTIONS PID`. Returns a Session."""
+        return self._start(["attach"], [*options, pid], name, terminal, faults, environment, ready, None)
+
+    def run_beside(self, command, environment=None):
+        """A program that no session has started. Returns its Popen; what it says goes nowhere."""
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=environment or self.environment(), cwd=self.path("work"), start_new_session=True,
+            preexec_fn=lambda: _before_exec(False))
+        self.beside.append(process)
+        return process
 
     def _start(self, verb, command, name, terminal, faults, environment, ready, stdin):
         name = name or f"t{len(self.sessions)}"
@@ -558,9 +572,9 @@ class TestCase(unittest.TestCase):
         for session in self.sessions:
             if session.process.poll() is None:
                 session.end()
-        keep = [s.process.pid for s in self.sessions] + [t.process.pid for t in self.terminals]
-        for terminal in self.terminals:
-            terminal.process.poll()
+        keep = [o.process.pid for o in self.sessions + self.terminals] + [p.pid for p in self.beside]
+        for process in [t.process for t in self.terminals] + self.beside:
+            process.poll()
 
         def gone():
             reap_orphans(keep)
@@ -575,6 +589,7 @@ class TestCase(unittest.TestCase):
         """Every process below us, by its number, until there is none."""
         owners = {s.process.pid: s.process for s in self.sessions}
         owners.update({t.process.pid: t.process for t in self.terminals})
+        owners.update({p.pid: p for p in self.beside})
 
         def gone():
             for pid in descendants(os.getpid()):

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: EPL-2.0
+// A session without a process-number namespace of its own: its processes are among the host's, and no number that has
+// been given up can be had again.
+#pragma once
+
+#include "engine/state.h"
+
+struct tree;
+
+// The processes of the session, those of the engine included: parents before their children. 0 or -errno.
+int session_processes(const struct engine *g, pid_t **ret, size_t *ret_count);
+
+// Whether the process descends from no other one of the session. `parent`: as it is now, or was at a snapshot.
+bool stands_alone(const struct engine *g, pid_t pid, pid_t parent);
+
+// Whether a process that has been forked by one of the tree, and has left it since, may share pages with it.
+bool host_has_strays(const struct engine *g, const struct tree *t);
+
+// Refuses by name what needs a number again that has been given up since.
+int host_refuse_process(const struct process_state *s, struct error *e);
+int host_refuse_zombie(pid_t pid, pid_t parent, struct error *e);
+int host_check_threads(const struct frozen *f, const struct process_state *s, struct error *e);
