@@ -312,6 +312,16 @@ static int give_up(struct debugger *d, struct error *e) {
   return -1;
 }
 
+// Where a process that has ended cannot be built anew, no other one is ended for it.
+static int check_number(const struct debugger *d, pid_t pid, struct error *e) {
+  if (!session_options(d->session)->on_host || (pid == process_of(&d->move) && !is_dead(pid)))
+    return 0;
+  return error_set(e, ERROR_REFUSED,
+                   "the snapshot is of process %d, which gdb does not debug any more: attach to it if it still runs; "
+                   "one that has ended cannot be brought back beside the host's processes (--host-pids)",
+                   process_of(&d->move));
+}
+
 int call_rewind(struct debugger *d, const struct fields *call, struct line *answer, struct error *e) {
   struct request *request;
   unsigned order = (unsigned)field_number(call, REWIND_ORDER);
@@ -331,6 +341,8 @@ int call_rewind(struct debugger *d, const struct fields *call, struct line *answ
                       "the program has ended or been started anew since: rewind without --with-debugger first");
     return e->code || put_debugger_back(d, e) < 0 || put_back(d, answer, e) < 0 ? give_up(d, e) : 0;
   }
+  if (check_number(d, pid, e) < 0)
+    return give_up(d, e);
   // Of a process that was killed from outside gdb learns when it is told to look.
   if (pid && (pid != process_of(&d->move) || is_dead(pid))) {
     line_add(answer, "kill");
