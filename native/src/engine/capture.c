@@ -20,6 +20,7 @@
 #include "engine/tree.h"
 #include "proc/maps.h"
 #include "proc/status.h"
+#include "trace/journal.h"
 
 static int executable_of(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
   char path[64];
@@ -112,6 +113,7 @@ static int reap_ended_templates(struct engine *g, struct executor *main, struct 
     }
     batch_clear(b);
     (void)CALL(b, SYS_wait4, NUMBER(g->ended[i].pid), NUMBER(0), NUMBER(WNOHANG | __WALL));
+    journal_drop_template(g->ended[i].pid);
     g->ended[i] = g->ended[--g->ended_count];
     r = executor_run(main, b, e);
   }

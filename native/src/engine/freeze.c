@@ -14,6 +14,7 @@
 #include "engine/patience.h"
 #include "engine/state.h"
 #include "proc/status.h"
+#include "trace/journal.h"
 #include "trace/wait.h"
 
 #ifndef PTRACE_EVENT_STOP
@@ -279,9 +280,17 @@ static int main_thread_first(struct frozen *f, struct error *e) {
   return error_set(e, ERROR_NO_PROCESS, "process %d has ended", f->pid);
 }
 
+// By job control, before it is held.
+static bool stands_still(pid_t pid) {
+  struct process_status s;
+  return status_read(pid, &s) == 0 && s.state == 'T';
+}
+
 static int freeze_by(int (*hold)(struct freezing *), struct frozen *ret, struct error *e) {
   struct freezing z = {.f = ret, .e = e};
   patience_begin(ret);
+  if (journal_is_kept())
+    journal_hold_process(ret->pid, stands_still(ret->pid));
   int r = hold(&z);
   patience_end();
   free(z.rests);
@@ -312,6 +321,7 @@ int freeze_main_thread(pid_t pid, struct frozen *ret, struct error *e) {
 void thaw(struct frozen *f) {
   for (size_t i = 0; i < f->count; i++)
     (void)ptrace(PTRACE_DETACH, f->tid[i], 0, 0);  // fails for one that was killed meanwhile
+  journal_let_process_go(f->pid);
   free(f->tid);
   f->tid = NULL;
   f->count = 0;

@@ -16,6 +16,7 @@
 #include "kernel/calls.h"
 #include "proc/offspring.h"
 #include "proc/status.h"
+#include "trace/journal.h"
 
 void engine_use_host(struct engine *g, pid_t root) {
   g->on_host = true;
@@ -121,15 +122,15 @@ static bool is_still(struct engine *g, pid_t pid) {
   return process_start_time(pid, &start) == 0 && start == lineage_line(g, pid)->start;
 }
 
-static int reap_in(pid_t pid, const struct engine *g, struct error *e) {
+int host_reap(pid_t pid, const struct ended *list, size_t count, struct error *e) {
   struct frozen f;
   struct executor *main;
   if (freeze(pid, &f, e) < 0)
     return -1;
   int r = executor_open(f.tracer, pid, pid, NULL, &main, e);
-  for (size_t i = 0; r == 0 && i < g->ended_count; i++)
-    if (g->ended[i].parent == pid &&
-        executor_call(main, e, SYS_wait4, (uint64_t)g->ended[i].pid, 0, WNOHANG | __WALL, 0, 0, 0) == -EIO)
+  for (size_t i = 0; r == 0 && i < count; i++)
+    if (list[i].parent == pid &&
+        executor_call(main, e, SYS_wait4, (uint64_t)list[i].pid, 0, WNOHANG | __WALL, 0, 0, 0) == -EIO)
       r = -1;
   if (r == 0)
     r = executor_close(main, e);
@@ -142,6 +143,8 @@ static void forget_those_of(struct engine *g, pid_t parent) {
   for (size_t i = 0; i < g->ended_count; i++)
     if (g->ended[i].parent != parent)
       g->ended[kept++] = g->ended[i];
+    else
+      journal_drop_template(g->ended[i].pid);
   g->ended_count = kept;
 }
 
@@ -154,7 +157,7 @@ void engine_release(struct engine *g) {
     struct error ignored = {0};
     pid_t parent = g->ended[0].parent;
     if (is_still(g, parent))
-      (void)reap_in(parent, g, &ignored);
+      (void)host_reap(parent, g->ended, g->ended_count, &ignored);
     forget_those_of(g, parent);
   }
 }

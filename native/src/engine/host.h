@@ -16,6 +16,9 @@ bool stands_alone(const struct engine *g, pid_t pid, pid_t parent);
 // Whether a process that has been forked by one of the tree, and has left it since, may share pages with it.
 bool host_has_strays(const struct engine *g, const struct tree *t);
 
+// Makes the process, which is the parent of some of them, wait for ended templates.
+int host_reap(pid_t pid, const struct ended *list, size_t count, struct error *e);
+
 // Refuses by name what needs a number again that has been given up since.
 int host_refuse_process(const struct process_state *s, struct error *e);
 int host_refuse_zombie(pid_t pid, pid_t parent, struct error *e);

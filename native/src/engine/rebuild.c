@@ -16,6 +16,7 @@
 #include "engine/files.h"
 #include "engine/state.h"
 #include "proc/status.h"
+#include "trace/journal.h"
 
 static void take_ends_of_threads(pid_t pid) {
   _cleanup_free_ pid_t *list = NULL;
@@ -37,6 +38,7 @@ void process_end(struct frozen *f) {
     take_ends_of_threads(f->pid);
     (void)nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
   }
+  journal_let_process_go(f->pid);
   free(f->tid);
   *f = (struct frozen){0};
 }

@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "engine/state.h"
 #include "proc/status.h"
+#include "trace/journal.h"
 
 enum { STOPPED = 0x7f };  // a status that waitpid(2) could give
 enum { NUMBER_TRIES = 2000, NUMBERS_FROM = 20000 };
@@ -37,7 +38,9 @@ static int64_t clone_template(struct executor *main, bool sibling, struct error 
     return -ENOMEM;
   if (next > 0)
     (void)kernel_set_last_pid(executor_pid(main) > NUMBERS_FROM ? 1 : NUMBERS_FROM);
+  journal_begin_clone(executor_pid(main));
   int64_t pid = clone_process(main, CLONE_FILES | (sibling ? CLONE_PARENT : 0), e);
+  journal_end_clone(pid > 0 ? (pid_t)pid : 0, executor_pid(main));
   if (next > 0)
     (void)kernel_set_last_pid(next);
   return pid;

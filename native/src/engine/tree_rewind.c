@@ -24,6 +24,7 @@
 #include "engine/host.h"
 #include "engine/tree.h"
 #include "proc/status.h"
+#include "trace/journal.h"
 #include "trace/wait.h"
 
 enum fate { KEPT, MADE };
@@ -365,6 +366,7 @@ static int change(struct tree_rewinding *t) {
   if (files_put_back(t->engine, t->e) < 0)
     return -1;
   t->is_changed = true;
+  journal_set_changing(true);
   if (end_surplus(t) < 0)
     return -1;
   for (size_t i = 0; i < t->whole->processes; i++) {
@@ -441,6 +443,7 @@ static int rewind_once(struct engine *g, struct snapshot *whole, struct rewind_r
   *ret_is_half = t.is_changed && t.part[0].fate == KEPT;
   if (r < 0 && t.is_changed)
     end_all(&t);
+  journal_set_changing(false);
   release(&t);
   return r;
 }

@@ -20,6 +20,7 @@
 #include "proc/status.h"
 #include "session/supervisor.h"
 #include "session/text.h"
+#include "trace/journal.h"
 
 // ---- whether it can be done ----
 
@@ -114,8 +115,11 @@ int attached_check(pid_t pid, struct error *e) {
   struct process_status s;
   if (status_read(pid, &s) < 0)
     return error_set(e, ERROR_NO_PROCESS, "there is no process %d", pid);
-  if (s.tgid != pid)
-    return error_set(e, ERROR_REFUSED, "%d is a thread of process %d (%s): attach to that", pid, s.tgid, s.name);
+  if (s.tgid != pid) {
+    char name[64];
+    process_name(s.tgid, name, sizeof name);
+    return error_set(e, ERROR_REFUSED, "%d is a thread of process %d (%s): attach to that", pid, s.tgid, name);
+  }
   if (s.state == 'Z' || s.state == 'X')
     return error_set(e, ERROR_NO_PROCESS, "process %d (%s) has ended and waits for its parent to notice", pid, s.name);
   return check_ancestors(pid, s.name, e) < 0 ? -1 : check_offspring(pid, e);
@@ -171,6 +175,7 @@ int attached_start(struct session *s, pid_t *ret_pid, struct error *e) {
     return error_set_errno(e, pidfd, "cannot watch process %d", pid);
   s->first = *ret_pid = pid;
   engine_use_host(s->engine, pid);
+  journal_use(s->journal);
   look_outside(s);
   look_around(s);
   s->end_of_attached = loop_watch(s->loop, pidfd, POLLIN, on_end, s);

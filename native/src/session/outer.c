@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/guard.h"
 #include "kernel/calls.h"
 #include "session/caller.h"
 #include "session/link.h"
@@ -35,6 +36,7 @@ static bool is_pipe(int fd) {
 
 void outer_prepare(struct outer *o, pid_t attached) {
   *o = (struct outer){.link = -1, .signals = -1, .followed = -1, .terminal = -1, .attached = attached};
+  o->attached_fd = attached ? kernel_pidfd_open(attached) : -1;
   if (attached)
     return;
   o->terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
@@ -165,6 +167,18 @@ static void on_signal(struct outer *o) {
   order(o, (struct link_order){.what = LINK_FORWARD, .signal = signal, .group = info.ssi_code == SI_KERNEL});
 }
 
+// What becomes of the program without its supervisor. One that was there before goes on.
+static const char *fate_of_program(const struct outer *o) {
+  struct pollfd end = {.fd = o->attached_fd, .events = POLLIN};
+  if (!o->attached)
+    return "the program has ended with it";
+  bool has_ended = o->attached_fd < 0 || poll(&end, 1, 0) > 0;
+  if (!has_ended && guard_mend(o->journal, o->attached))
+    return "the program goes on alone";
+  return guard_was_changing(o->journal) ? "the program, which stood in the middle of a rewind, has been ended with it"
+                                        : "the program has ended, too";
+}
+
 void outer_serve(struct outer *o, struct error *e) {
   sigset_t all;
   sigfillset(&all);
@@ -192,8 +206,8 @@ void outer_serve(struct outer *o, struct error *e) {
     return;
   o->failed = true;
   o->exit_status = 2;
-  (void)error_set(e, ERROR_FAILED, "the session's supervisor was ended (%s); the program has ended with it",
-                  WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "without a word");
+  (void)error_set(e, ERROR_FAILED, "the session's supervisor was ended (%s); %s",
+                  WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "without a word", fate_of_program(o));
 }
 
 // Ends this process by the same signal, so that a shell above sees what it would have seen; no core file of ours.

@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 
+struct journal;
+
 struct outer {
   pid_t supervisor;
   pid_t program;    // as the host sees it; 0: not started yet
@@ -15,6 +17,8 @@ struct outer {
   int signals;      // signalfd
   int terminal;     // the controlling terminal; -1: none
   pid_t attached;   // a program that ran before; 0: none
+  int attached_fd;  // pidfd of it
+  const struct journal *journal;
   int followed;     // pidfd of the process with which the session ends; -1: none
   bool pipeline;    // our input or output is a pipe: others share our place in the foreground
   bool foreground;  // the terminal has been given to the program

@@ -9,6 +9,7 @@
 
 #include "session/outer.h"
 #include "session/supervisor.h"
+#include "trace/journal.h"
 
 // Makes the supervisor. In it, this does not return.
 static int split(struct session *s, struct outer *o, struct error *e) {
@@ -29,6 +30,7 @@ static int split(struct session *s, struct outer *o, struct error *e) {
 static int run(struct session *s, struct error *e) {
   struct outer o;
   outer_prepare(&o, s->options->attach);
+  o.journal = s->journal;
   s->terminal = o.terminal;
   s->foreground = o.foreground;
   if (s->options->follow && outer_follow(&o, s->options->follow, e))
@@ -40,11 +42,19 @@ static int run(struct session *s, struct error *e) {
   return outer_exit_status(&o);
 }
 
+// Between the two processes. Pages that nobody writes to cost nothing.
+static void *share(size_t size, struct error *e) {
+  void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (at != MAP_FAILED)
+    return at;
+  (void)error_set_errno(e, -errno, "cannot share memory with the supervisor");
+  return NULL;
+}
+
 int session_run(const struct session_kind *kind, const struct session_options *options, struct error *e) {
   struct session s = {.kind = kind, .options = options};
   caller_save(&s.caller);
-  s.address = mmap(NULL, sizeof *s.address, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (s.address == MAP_FAILED)
-    return error_set_errno(e, -errno, "cannot share memory with the supervisor"), 2;
-  return run(&s, e);
+  s.address = share(sizeof *s.address, e);
+  s.journal = options->attach ? share(sizeof *s.journal, e) : NULL;
+  return e->code ? 2 : run(&s, e);
 }

@@ -29,6 +29,7 @@ struct session {
   pid_t host_pid;  // of the supervisor
   pid_t first;     // the program or debugger
   struct watch *end_of_attached;
+  struct journal *journal;  // of a program that was attached to, shared with the outer process; else NULL
   uint64_t started_ms;
   char *start_folder;       // where the session was started
   char *working_directory;  // the same, fit for messages

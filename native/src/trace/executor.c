@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "kernel/auxv.h"
 #include "trace/batch.h"
+#include "trace/journal.h"
 #include "trace/wait.h"
 
 #ifndef PTRACE_EVENT_STOP
@@ -244,6 +245,8 @@ static int open_memory(struct executor *x, struct error *e) {
 
 static int save_state(struct executor *x, struct error *e) {
   static const uint64_t all = ~(uint64_t)0;
+  if (!x->tracer->tracer && !x->keeps_area)
+    journal_hold_thread(x->pid, x->tid);
   batch_clear(x->drive);
   size_t registers = batch_data(x->drive, NULL, sizeof x->saved), mask = batch_data(x->drive, NULL, 8);
   size_t blocked = batch_data(x->drive, &all, 8), info = batch_data(x->drive, NULL, sizeof x->info);
@@ -273,12 +276,14 @@ static int map_area(struct executor *x, uint64_t address, struct error *e) {
   if (area < 0 && area > -4096)
     return error_set_errno(e, (int)area, "cannot map %d bytes into process %d", EXECUTOR_AREA, x->pid);
   x->area = (uint64_t)area;
+  journal_set_area(x->tid, x->area, x->instruction);
   if (pwrite(x->memory, arch_loop, arch_loop_size, (off_t)x->area) != (ssize_t)arch_loop_size)
     return error_set_errno(e, -errno, "cannot write to the memory of process %d", x->pid);
   return 0;
 }
 
 static void executor_free(struct executor *x) {
+  journal_let_thread_go(x->tid);
   if (x->memory >= 0 && !x->shares)
     (void)close(x->memory);
   batch_free(x->drive);
