@@ -314,8 +314,7 @@ static const struct {
     {&descriptor_file, describe_plain},        {&descriptor_pipe, describe_pipe},
     {&descriptor_epoll, describe_epoll},       {&descriptor_eventfd, describe_eventfd},
     {&descriptor_kept, describe_kept},         {&descriptor_timerfd, describe_timerfd},
-    {&descriptor_signalfd, describe_signalfd},
-    {&descriptor_inotify, describe_inotify},
+    {&descriptor_signalfd, describe_signalfd}, {&descriptor_inotify, describe_inotify},
     {&descriptor_pidfd, describe_pidfd},
 };
 

@@ -19,9 +19,8 @@
 #include "resource/shared_files.h"
 
 static const struct descriptor_kind *const kinds[] = {
-    &descriptor_file,  &descriptor_pipe,    &descriptor_eventfd,
-    &descriptor_epoll, &descriptor_timerfd, &descriptor_signalfd,
-    &descriptor_inotify, &descriptor_pidfd,
+    &descriptor_file,    &descriptor_pipe,     &descriptor_eventfd, &descriptor_epoll,
+    &descriptor_timerfd, &descriptor_signalfd, &descriptor_inotify, &descriptor_pidfd,
 };
 
 // Anything else of a debugger: its sockets to us, say.

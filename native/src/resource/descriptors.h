@@ -61,8 +61,7 @@ struct descriptor_kind {
 };
 
 extern const struct descriptor_kind descriptor_kept, descriptor_file, descriptor_pipe, descriptor_eventfd,
-    descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify,
-    descriptor_pidfd;
+    descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify, descriptor_pidfd;
 
 // Reads the table of a stopped process; refuses by name what cannot be captured.
 // `keeps_unknown`: what cannot be captured is accepted, and must not have been closed when it is wanted back.

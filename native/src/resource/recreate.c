@@ -164,11 +164,11 @@ static int describe_epoll(const struct recreation *c, const open_file *from, str
   d->info.watches = from->n_watch;
   d->info.watch = must_alloc((from->n_watch + 1) * sizeof *d->info.watch);
   for (size_t i = 0; i < from->n_watch; i++)
-    d->info.watch[i] = (struct epoll_watch){
-        .fd = from->watch[i]->number,
-        .events = from->watch[i]->events,
-        .data = from->watch[i]->data,
-        .holder = from->watch[i]->reached_by ? (int)from->watch[i]->reached_by - 1 : from->watch[i]->number};
+    d->info.watch[i] = (struct epoll_watch){.fd = from->watch[i]->number,
+                                            .events = from->watch[i]->events,
+                                            .data = from->watch[i]->data,
+                                            .holder = from->watch[i]->reached_by ? (int)from->watch[i]->reached_by - 1
+                                                                                 : from->watch[i]->number};
   return 0;
 }
 

@@ -32,7 +32,7 @@ struct recreated_object {
 struct recreation {
   const struct image *image;
   const Snapback__Image__Image *metadata;
-  int channel[2];  // what becomes a debugger's link to the supervisor
+  int channel[2];                                        // what becomes a debugger's link to the supervisor
   char *(*path_of)(const void *data, const char *path);  // today's path of a file; the caller frees it
   const void *path_data;
   struct recreated_file *file;

@@ -22,7 +22,8 @@ struct member {
 
 static struct common {
   struct member member[MEMBERS];
-  volatile unsigned count;
+  unsigned taken;           // places in the list
+  volatile unsigned count;  // of those that are members
   volatile bool quits;
 } * common;
 static pid_t zombies[3], stopped, group;
@@ -48,16 +49,16 @@ static void check_parent(const struct member *m) {
   CHECK(getppid() == m->parent);
 }
 
-static void be_member(void) {
-  struct member *m = &common->member[common->count];
+static struct member *be_member(void) {
+  struct member *m = &common->member[__atomic_fetch_add(&common->taken, 1, __ATOMIC_SEQ_CST)];
   int reaper = 0, death = 0;
   CHECK(prctl(PR_GET_CHILD_SUBREAPER, &reaper) == 0 && prctl(PR_GET_PDEATHSIG, &death) == 0);
   *m = (struct member){getpid(), getppid(), getpgrp(), getsid(0), reaper, death, 0};
-  common->count++;
+  __atomic_fetch_add(&common->count, 1, __ATOMIC_SEQ_CST);
+  return m;
 }
 
-_Noreturn static void work(void) {
-  struct member *m = &common->member[common->count - 1];
+_Noreturn static void work(struct member *m) {
   for (uint64_t mine = 0; !common->quits; mine++) {
     check_self(m);
     check_parent(m);
@@ -73,17 +74,17 @@ static void await_count(unsigned count) {
     nap(100000);
 }
 
-static pid_t start(void (*first)(void)) {
+// `members`: it, and those that it starts first.
+static pid_t start(void (*first)(void), unsigned members) {
   unsigned count = common->count;
   pid_t pid = fork();
   CHECK(pid >= 0);
   if (pid == 0) {
     if (first)
       first();
-    be_member();
-    work();
+    work(be_member());
   }
-  await_count(count + 1);
+  await_count(count + members);
   return pid;
 }
 
@@ -106,8 +107,7 @@ static void start_grandchild(void (*first)(void)) {
       _exit(0);
     while (getppid() == parent)
       nap(100000);
-    be_member();
-    work();
+    work(be_member());
   }
   reap(pid);
   await_count(count + 1);
@@ -120,7 +120,7 @@ static void ask_for_signal(void) { CHECK(prctl(PR_SET_PDEATHSIG, NAMED_SIGNAL) =
 
 static void lead_session_with_child(void) {
   lead_session();
-  (void)start(NULL);
+  (void)start(NULL, 1);
 }
 
 static void adopt_orphans(void) {
@@ -138,7 +138,7 @@ static void start_group_without_leader(void) {
   }
   CHECK(setpgid(leader, leader) == 0);
   group = leader;
-  (void)start(join_group);
+  (void)start(join_group, 1);
   int status;
   CHECK(kill(leader, SIGKILL) == 0 && waitpid(leader, &status, 0) == leader);
 }
@@ -200,12 +200,12 @@ int main(void) {
   CHECK(common != MAP_FAILED);
   start_grandchild(NULL);
   start_grandchild(lead_session);
-  (void)start(lead_session_with_child);
-  (void)start(adopt_orphans);
-  (void)start(ask_for_signal);
+  (void)start(lead_session_with_child, 2);
+  (void)start(adopt_orphans, 2);
+  (void)start(ask_for_signal, 1);
   start_group_without_leader();
   start_zombies();
-  pid_t last = start(lead_group);
+  pid_t last = start(lead_group, 1);
   nap(5000000);
   stop(last);
   do
