@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EPL-2.0
 """Images of several processes: what is told of them, the options of a restart, and its failures: nothing is left then.
 
-    test_restart_trees.py RELATIONS PIPELINES        programs of this folder
+    test_restart_trees.py RELATIONS PIPELINES PAGES        programs of this folder
 """
 import json
 import os
@@ -123,12 +123,13 @@ class Told(Saved):
             self.assertGreater(os.path.getsize(core), 4096)
 
     def test_images_build_on_each_other(self):
-        session = self.begin([RELATIONS])
+        session = self.begin(["/bin/sh", "-c", f"{PAGES} 64 small & wait $!"])
         first, second = self.path("first.sbi"), self.image
         session.call("snapshot", "--save", "-o", first)
         session.call("snapshot", "--save", "-o", second)
         facts = json.loads(self.inspect("--json").output)
         self.assertEqual([a["file"] for a in facts["ancestor"]], ["first.sbi"])
+        self.assertLess(os.path.getsize(second), os.path.getsize(first) * 0.5)
         session.end()
         self.finish(self.go_on())
         os.unlink(first)
@@ -240,12 +241,12 @@ class Failures(Saved):
         return not support.descendants(os.getpid())
 
 
-RELATIONS, PIPELINES = sys.argv[1:3] if len(sys.argv) > 2 else ("", "")
-del sys.argv[1:3]
+RELATIONS, PIPELINES, PAGES = sys.argv[1:4] if len(sys.argv) > 3 else ("", "", "")
+del sys.argv[1:4]
 SEED = int(os.environ.get("SNAPBACK_STRESS_SEED", random.SystemRandom().randrange(10 ** 9)))
 CHOICE = random.Random(SEED)
 
 if __name__ == "__main__":
     print(f"SNAPBACK_STRESS_SEED={SEED}", flush=True)
-    RELATIONS, PIPELINES = (support.within_reach(os.path.abspath(program)) for program in (RELATIONS, PIPELINES))
+    RELATIONS, PIPELINES, PAGES = (support.within_reach(os.path.abspath(program)) for program in (RELATIONS, PIPELINES, PAGES))
     support.main()
