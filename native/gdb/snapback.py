@@ -375,7 +375,6 @@ class Session:
 
     def __init__(self, link):
         self.link = link
-        self.automatic = False
         self._reason = "step"
         self._told = None
         self._ended = False        # the last inferior's process has ended
@@ -442,7 +441,7 @@ class Session:
             return
         now = time.monotonic()
         quick = self._reason == "step" and now - self._last_stop < QUICK
-        if self.automatic and not quick:
+        if not quick and self._is_automatic():
             self._take_automatically()
         self._last_stop = time.monotonic()
 
@@ -468,6 +467,13 @@ class Session:
             self._move(lambda: answer, unasked=order != 0)
             return None
         return answer[1] if answer[0] == "taken" else None
+
+    def _is_automatic(self):
+        """Asked at each stop: a setting that is told could come after the first stop that it is for."""
+        try:
+            return self.link.call("auto")[1] == "1"
+        except gdb.GdbError:
+            return False
 
     def _take_automatically(self):
         try:
@@ -509,9 +515,6 @@ class Session:
     def obey(self, order):
         verb, *fields = order
         getattr(self, "_order_" + verb)(*fields)
-
-    def _order_settings(self, automatic):
-        self.automatic = automatic == "1"
 
     def _order_say(self, text):
         """Something that the user has asked for has come to its end."""
@@ -664,8 +667,7 @@ the oldest go first. None is taken while stepping fast, or while memory is short
         if len(words) > 2 or (words and words[0] not in self.WORDS) or (len(words) == 2 and not words[1].isdecimal()):
             raise gdb.GdbError('Argument must be "on" or "off", and then the number to keep at most.')
         _, enabled, cap = self._session.link.call("auto", *words)
-        self._session.automatic = enabled == "1"
-        state = f"on, at most {cap} are kept" if self._session.automatic else "off"
+        state = f"on, at most {cap} are kept" if enabled == "1" else "off"
         gdb.write(f"Snapshots at every stop: {state}.\n")
 
     def complete(self, text, word):
@@ -798,9 +800,8 @@ Without an argument, delete all snapshots."""
         return Rows(self._session.link).completions(word)
 
 
-def start(call, order, automatic):
+def start(call, order):
     session = Session(Link(Channel(call)))
-    session.automatic = automatic
     for command in (Snapshot, InfoSnapshots, Rewind, SaveSnapshot, DeleteSnapshots):
         command(session)
     session.listen()
@@ -808,4 +809,4 @@ def start(call, order, automatic):
     start_thread(Orders(Channel(order), session).read)
 
 
-start(CALL, ORDER, AUTOMATIC)  # noqa: F821: given by the supervisor
+start(CALL, ORDER)  # noqa: F821: given by the supervisor

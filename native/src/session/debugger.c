@@ -57,8 +57,8 @@ static char **arguments_of(char *const *command, char *script, bool rewinds) {
 static int spawn(struct session *s, struct debugger *d, const int keep[3], struct error *e) {
   _cleanup_free_ char *script =
       must_format("python import os; exec(compile(os.fdopen(%d, 'rb').read(), 'snapback.py', 'exec'), "
-                  "dict(__name__='snapback', CALL=%d, ORDER=%d, AUTOMATIC=%s))",
-                  keep[0], keep[1], keep[2], session_auto(s).enabled ? "True" : "False");
+                  "dict(__name__='snapback', CALL=%d, ORDER=%d))",
+                  keep[0], keep[1], keep[2]);
   const struct debugger_options *options = debugger_options_of(s);
   _cleanup_free_ char **arguments =
       arguments_of(session_options(s)->command, options->has_python ? script : NULL, options->image);
@@ -186,8 +186,6 @@ static uint64_t memory(struct session *s, struct snapshot_entry *entry) {
 
 static void say(struct session *s, const char *text) { order_say(session_data(s), text); }
 
-static void changed(struct session *s) { order_settings(session_data(s)); }
-
 static void close_debugger(struct session *s) {
   struct debugger *d = session_data(s);
   watch_free(d->watch);
@@ -210,6 +208,5 @@ const struct session_kind debugger_kind = {
     .channels = channels,
     .say = say,
     .memory = memory,
-    .changed = changed,
     .close = close_debugger,
 };

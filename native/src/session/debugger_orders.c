@@ -112,15 +112,6 @@ int order_begin(struct debugger *d, unsigned number, struct request **ret, struc
   return 0;
 }
 
-void order_settings(struct debugger *d) {
-  struct line l = {0};
-  if (!d->greeted)
-    return;
-  line_add(&l, "settings");
-  line_add_number(&l, session_auto(d->session).enabled);
-  (void)channel_send(&d->order_channel, &l);
-}
-
 void order_say(struct debugger *d, const char *text) {
   struct line l = {0};
   line_add(&l, "say");

@@ -57,7 +57,6 @@ int order_begin(struct debugger *d, unsigned number, struct request **ret, struc
 // Both end the order of that number, if it is still the present one. order_take gives the request, to be answered.
 void order_failed(struct debugger *d, unsigned number, const struct error *e);
 struct request *order_take(struct debugger *d, unsigned number);
-void order_settings(struct debugger *d);
 void order_say(struct debugger *d, const char *text);  // to gdb's user
 
 // debugger_calls.c: what gdb wants of the supervisor.

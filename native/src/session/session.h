@@ -117,8 +117,6 @@ struct session_kind {
   void (*say)(struct session *s, const char *text);
   // Bytes that the snapshot holds for itself alone, about.
   uint64_t (*memory)(struct session *s, struct snapshot_entry *entry);
-  // The list or the settings of automatic snapshots have changed (may be NULL).
-  void (*changed)(struct session *s);
 
   // The session ends: free what start made. Processes end with the supervisor.
   void (*close)(struct session *s);

@@ -39,11 +39,6 @@ static void clean(struct snapshot_entry *entry) {
   (void)text_clean(entry->place.reason);
 }
 
-static void changed(struct session *s) {
-  if (s->kind->changed)
-    s->kind->changed(s);
-}
-
 static unsigned index_of(const struct session *s, uint64_t id) {
   unsigned i = 0;
   while (i < s->count && s->entries[i]->id != id)
@@ -104,7 +99,6 @@ void session_add(struct session *s, struct snapshot_entry *entry) {
   tell_taken(s, entry);
   if (entry->automatic)
     trim_automatic(s);
-  changed(s);
 }
 
 unsigned session_count(struct session *s) { return s->count; }
@@ -137,7 +131,6 @@ int session_delete(struct session *s, uint64_t id, struct error *e) {
   if (!must_find(s, id, e))
     return -1;
   remove_at(s, index_of(s, id));
-  changed(s);
   return 0;
 }
 
@@ -148,7 +141,6 @@ int session_rename(struct session *s, uint64_t id, const char *name, struct erro
   free(entry->name);
   entry->name = text_clean(must_strdup(name));
   tell_renamed(s, entry);
-  changed(s);
   return 0;
 }
 
@@ -171,5 +163,4 @@ void session_set_auto(struct session *s, struct auto_settings settings) {
   s->autos = settings;
   trim_automatic(s);
   tell_auto(s);
-  changed(s);
 }

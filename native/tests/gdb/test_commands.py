@@ -81,9 +81,12 @@ class Commands(TestCase):
         gdb.do("continue")
         self.assertEqual(len(gdb.session.list()), 4)
         gdb.session.call("auto", "on")
-        support.wait_for(lambda: "on" in gdb.do("snapshot auto"), "the setting arrives")
         gdb.do("continue")
-        self.assertEqual(gdb.session.list()[-1]["automatic"], True)
+        self.assertEqual(len(gdb.session.list()), 4)
+        self.assertGreater(gdb.session.list()[-1]["id"], entries[-1]["id"])
+        gdb.session.call("auto", "off")
+        gdb.do("continue")
+        self.assertEqual(gdb.session.list()[-1]["id"], entries[-1]["id"] + 1)
 
     def test_takes_none_while_stepping_fast(self):
         gdb = self.stopped("--auto")

@@ -82,7 +82,7 @@ record LaunchSettings(
     private static Path folder(ILaunchConfiguration configuration, Path program) throws CoreException {
         String name = text(configuration, LaunchAttributes.WORKING_DIRECTORY);
         if (name.isBlank()) {
-            return program == null ? Path.of(System.getProperty("user.home")) : program.getParent();
+            return program == null ? home() : program.getParent();
         }
         Path folder = Path.of(name);
         if (!folder.isAbsolute() || !Files.isDirectory(folder)) {
@@ -90,6 +90,12 @@ record LaunchSettings(
                     + " is not there. Correct it in the launch configuration, or leave it empty.");
         }
         return folder;
+    }
+
+    /** Not every account has a home that is there. */
+    private static Path home() {
+        Path home = Path.of(System.getProperty("user.home"));
+        return Files.isDirectory(home) ? home : Path.of("/");
     }
 
     private static String gdb(ILaunchConfiguration configuration) throws CoreException {

@@ -123,6 +123,17 @@ class ImageLaunchTest {
     }
 
     @Test
+    void needsNoHomeThatIsThere() throws Exception {
+        Path image = imageAfter(2, "homeless");
+        String home = System.setProperty("user.home", folder.resolve("gone").toString());
+        try (Launched launched = restart(image, ILaunchManager.DEBUG_MODE)) {
+            launched.awaitState(SessionState.STOPPED);
+        } finally {
+            System.setProperty("user.home", home);
+        }
+    }
+
+    @Test
     void saysWhatIsWrongWithAFile() throws Exception {
         Path file = Files.writeString(folder.resolve("text.snapback"), "hello");
 

@@ -29,9 +29,9 @@ public final class Snapshots {
     public static final int NAME = 1;
     public static final int TIME = 2;
     public static final int PLACE = 3;
-    public static final int SAVED = 4;
-    public static final int THREADS = 5;
-    public static final int MEMORY = 6;
+    public static final int THREADS = 4;
+    public static final int MEMORY = 5;
+    public static final int SAVED = 6;
 
     private static final int SAVED_FILE = 5;
 
@@ -50,7 +50,7 @@ public final class Snapshots {
     /** The view's whole content. */
     private Control content() {
         return Widgets.below(shell, Table.class)
-                .filter(table -> table.getColumnCount() == MEMORY + 1 && "#".equals(table.getColumn(NUMBER).getText()))
+                .filter(table -> table.getColumnCount() == SAVED + 1 && "#".equals(table.getColumn(NUMBER).getText()))
                 .map(table -> (Control) table.getParent().getParent().getParent().getParent())
                 .findFirst()
                 .orElseThrow(() -> new AssertionError("The Snapshots view is not there"));

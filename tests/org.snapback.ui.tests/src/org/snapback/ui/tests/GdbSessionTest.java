@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.eclipse.swt.SWT;
 import org.eclipse.swt.dnd.Clipboard;
 import org.eclipse.swt.dnd.TextTransfer;
@@ -99,6 +100,15 @@ class GdbSessionTest {
         assertTrue(menu.get(1).startsWith("Snapshot 1"), menu.get(1));
         rewound(() -> ide.workbench().rewindTo("Snapshot 1"), "Snapshot 1");
         assertEquals(0, gdb.print("transfers"));
+    }
+
+    @Test
+    void showsWhatASnapshotIsWithoutScrolling() {
+        take(1);
+
+        int shown = IntStream.rangeClosed(0, Snapshots.MEMORY).map(snapshots::widthOf).sum();
+        int width = snapshots.table().getClientArea().width;
+        assertTrue(shown <= width, shown + " of " + width);
     }
 
     @Test
