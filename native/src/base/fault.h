@@ -13,6 +13,7 @@
   X(capture_signals)     /* the pending signals cannot be read */                    \
   X(capture_descriptors) /* a descriptor cannot be read */                           \
   X(capture_shared)      /* shared memory cannot be copied */                        \
+  X(capture_terminal)    /* a pseudo-terminal cannot be read */                      \
   X(capture_pages)       /* the list of changed pages cannot be read */              \
   X(capture_clone)       /* no memory or process number for the template */          \
   X(capture_template)    /* the template cannot be set to rest */                    \
@@ -25,6 +26,7 @@
   X(files_reserve) /* no room for the old contents of files */                       \
   X(files_write)   /* a file cannot be written to */                                 \
   X(rewind_open)   /* a file of the snapshot cannot be opened again */               \
+  X(new_terminal)  /* no pseudo-terminal can be made */                              \
   /* rewind, under way: the process is built anew from its template */               \
   X(rewind_end_threads)  /* a surplus thread does not end */                         \
   X(rewind_mappings)     /* a mapping cannot be put back */                          \

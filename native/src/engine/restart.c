@@ -2,6 +2,7 @@
 // Restart: the checks, and the steps from a process behind its exec to the program that was saved.
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,8 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "engine/restart_state.h"
+#include "resource/pty.h"
+#include "resource/recreate_kinds.h"
 
 // ---- checks ----
 
@@ -171,12 +174,19 @@ static int finish(struct restarting *w, struct error *e) {
 
 // ---- all of them ----
 
+// Before its children are forked, which inherit the terminal.
+static int give_terminal(struct restarting *w, struct error *e) {
+  struct controlling_terminal t = {0};
+  recreate_controlling_terminal(w->r->metadata, w->f.pid, &t);
+  return t.leads ? controlling_terminal_give(w->main, &t, e) : 0;
+}
+
 // Parents before their children.
 static int make_memory_of_all(struct restarting_tree *t, struct error *e) {
   if (recreation_make_objects(&t->tree->files, path_of, &t->tree->item[0], e) < 0)
     return -1;
   for (size_t i = 0; i < t->tree->count; i++)
-    if (restart_birth(t, i, e) < 0 || make_memory(&t->item[i], e) < 0)
+    if (restart_birth(t, i, e) < 0 || make_memory(&t->item[i], e) < 0 || give_terminal(&t->item[i], e) < 0)
       return -1;
   return recreation_seal(&t->tree->files, e);
 }
@@ -217,11 +227,21 @@ static void end_all(struct restarting_tree *t) {
   }
 }
 
+const char *restart_note(const struct restart_tree *t) { return t->note; }
+
+static void note_terminals(struct restart_tree *t) {
+  char moves[200] = "";
+  if (pty_moves(moves, sizeof moves))
+    (void)snprintf(t->note, sizeof t->note, "terminals of the program have other numbers: %s", moves);
+}
+
 int restart_held(struct engine *g, struct restart_tree *tree, struct frozen *ret, struct error *e) {
   struct restarting_tree t = {.engine = g, .tree = tree};
   begin(&t);
   int r = make_memory_of_all(&t, e) < 0 || restart_join_groups(&t, e) < 0 || make_all(&t, e) < 0 ? -1 : 0;
   recreation_close_pipes(&tree->files);
+  note_terminals(tree);
+  ptys_forget();
   shared_files_done(&t.shared);
   for (size_t i = 0; i < tree->count; i++) {
     executor_forget(t.item[i].main);

@@ -50,6 +50,9 @@ struct restart_start {
 };
 void restart_start(const struct restart_tree *t, struct restart_start *ret);
 
+// What has become of it that the user should know, once it is made: one sentence, or empty.
+const char *restart_note(const struct restart_tree *t);
+
 // Makes the process, which we have seized and which sits in a ptrace-stop behind its exec, what the image says, and
 // lets it go on with all others. On failure all are ended.
 int engine_restart(struct engine *g, struct restart_tree *t, struct error *e);

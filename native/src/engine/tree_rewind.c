@@ -24,6 +24,7 @@
 #include "engine/host.h"
 #include "engine/tree.h"
 #include "proc/status.h"
+#include "resource/pty.h"
 #include "trace/journal.h"
 #include "trace/wait.h"
 
@@ -382,8 +383,18 @@ static int change(struct tree_rewinding *t) {
 
 // ---- the end ----
 
+static void note_terminals(struct rewind_report *report) {
+  char moves[200] = "";
+  size_t used = strlen(report->note);
+  if (pty_moves(moves, sizeof moves))
+    (void)snprintf(report->note + used, sizeof report->note - used,
+                   "%sTerminals of the program have other numbers: %s.", used ? " " : "", moves);
+}
+
 static void release(struct tree_rewinding *t) {
   struct error ignored = {0};
+  note_terminals(t->report);
+  ptys_forget();  // before the program can close its own
   for (size_t i = 0; t->part && i < t->whole->processes; i++) {
     struct part *p = &t->part[i];
     descriptors_return(&p->s->descriptors);

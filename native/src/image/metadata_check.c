@@ -292,7 +292,7 @@ static bool shared_parts_sound(const struct names *n) {
   for (size_t i = 0; i < m->n_kept_file; i++)
     if (!m->kept_file[i]->file)
       return false;
-  return true;
+  return pseudo_terminals_sound(m);
 }
 
 static bool ancestors_sound(const Snapback__Image__Image *m) {

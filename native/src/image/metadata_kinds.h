@@ -8,3 +8,4 @@
 
 bool kind_known(Snapback__Image__OpenFileKind kind);
 bool open_file_kinds_sound(const Snapback__Image__OpenFile *f);
+bool pseudo_terminals_sound(const Snapback__Image__Image *m);

@@ -299,6 +299,18 @@ static void describe_pidfd(struct file_context *c, const struct descriptor *item
   file->process = item->info.process;
 }
 
+static void describe_pty_master(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  file->kind = KIND(PTY_MASTER);
+  pty_describe(c->d->image, item->own, file);
+}
+
+static void describe_pty_slave(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  (void)c;
+  file->kind = KIND(PTY_SLAVE);
+  file->pty = (uint32_t)pty_number_of_slave(&item->stat);
+  file->hung_up = !item->has_terminal;
+}
+
 static bool is_channel(const struct file_context *c, int fd) {
   return c->process->is_debugger && fd >= 0 && (fd == c->d->channel[0] || fd == c->d->channel[1]);
 }
@@ -316,6 +328,8 @@ static const struct {
     {&descriptor_kept, describe_kept},         {&descriptor_timerfd, describe_timerfd},
     {&descriptor_signalfd, describe_signalfd}, {&descriptor_inotify, describe_inotify},
     {&descriptor_pidfd, describe_pidfd},
+    {&descriptor_pty_master, describe_pty_master},
+    {&descriptor_pty_slave, describe_pty_slave},
 };
 
 // ---- the table ----
@@ -389,6 +403,7 @@ static uint32_t describe_leader(struct file_context *c, const struct descriptor 
 
 void descriptors_describe(struct describing *d, const struct descriptors *all, Snapback__Image__Process *process) {
   struct file_context c = {.d = d, .process = process};
+  controlling_terminal_describe(d->image, &all->terminal, process->pid);
   _cleanup_free_ uint32_t *ids = must_alloc((all->count + 1) * sizeof *ids);
   for (size_t i = 0; i < all->count; i++) {
     const struct descriptor *item = &all->item[i];

@@ -4,5 +4,8 @@
 
 #include "resource/describe.h"
 #include "resource/inotify.h"
+#include "resource/pty.h"
 
 void inotify_describe(const struct inotify_set *set, Snapback__Image__OpenFile *file);
+void pty_describe(Snapback__Image__Image *image, const struct pty_state *s, Snapback__Image__OpenFile *file);
+void controlling_terminal_describe(Snapback__Image__Image *image, const struct controlling_terminal *t, pid_t leader);

@@ -19,8 +19,8 @@
 #include "resource/shared_files.h"
 
 static const struct descriptor_kind *const kinds[] = {
-    &descriptor_file,    &descriptor_pipe,     &descriptor_eventfd, &descriptor_epoll,
-    &descriptor_timerfd, &descriptor_signalfd, &descriptor_inotify, &descriptor_pidfd,
+    &descriptor_pty_master, &descriptor_pty_slave, &descriptor_file,     &descriptor_pipe,    &descriptor_eventfd,
+    &descriptor_epoll,      &descriptor_timerfd,   &descriptor_signalfd, &descriptor_inotify, &descriptor_pidfd,
 };
 
 // Anything else of a debugger: its sockets to us, say.
@@ -51,7 +51,7 @@ int pin_open(int pin, int flags) {
 
 int descriptor_read(pid_t pid, int fd, struct descriptor *d) {
   char path[64];
-  *d = (struct descriptor){.fd = fd, .pin = -1, .lent = -1};
+  *d = (struct descriptor){.fd = fd, .owner = pid, .pin = -1, .lent = -1};
   (void)snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
   int r = descriptor_link(pid, fd, &d->link);
   if (r == 0)
@@ -132,6 +132,7 @@ int descriptors_capture(pid_t pid, bool keeps_unknown, const struct pipe_ends *w
   _cleanup_free_ int *list = NULL;
   size_t count;
   *ret = (struct descriptors){.writers = writers};
+  controlling_terminal_capture(pid, &ret->terminal);
   int r = descriptor_list(pid, &list, &count);
   if (r < 0)
     return error_set_errno(e, r, "cannot list the descriptors of process %d", pid);
@@ -435,8 +436,8 @@ int descriptors_put_back(struct executor *x, struct descriptor_plan *plan, unsig
     return error_set_errno(e, r, "cannot put the descriptors of process %d back", plan->pid);
   unsigned placed = 0;
   if (close_surplus(x, plan, e) < 0 || mend_kept(x, plan, e) < 0 || place_missing(x, plan, &placed, e) < 0 ||
-      restore_contents(x, plan, e) < 0 || restore_locks(x, plan, locks_give_up, e) < 0 ||
-      restore_locks(x, plan, locks_take, e) < 0)
+      controlling_terminal_put_back(x, plan->then, e) < 0 || restore_contents(x, plan, e) < 0 ||
+      restore_locks(x, plan, locks_give_up, e) < 0 || restore_locks(x, plan, locks_take, e) < 0)
     return -1;
   *ret_changed = placed + (unsigned)plan->surplus_count;
   return 0;

@@ -14,11 +14,13 @@
 
 #include "base/error.h"
 #include "proc/fdinfo.h"
+#include "resource/controlling_terminal.h"
 #include "resource/pipe_ends.h"
 #include "trace/executor.h"
 
 struct descriptor {
   int fd;
+  pid_t owner;  // whose table it was read from
   const struct descriptor_kind *kind;
   char *link;  // as /proc/PID/fd shows it
   struct stat stat;
@@ -39,6 +41,7 @@ struct descriptor {
 struct descriptors {
   struct descriptor *item;
   size_t count;
+  struct controlling_terminal terminal;
   const struct pipe_ends *writers;  // of the other processes of the session, while they are captured; NULL: none
   struct shared_files *shared;      // while a session of several processes is put back; NULL: each has its own
 };
@@ -61,7 +64,8 @@ struct descriptor_kind {
 };
 
 extern const struct descriptor_kind descriptor_kept, descriptor_file, descriptor_pipe, descriptor_eventfd,
-    descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify, descriptor_pidfd;
+    descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify, descriptor_pidfd,
+    descriptor_pty_master, descriptor_pty_slave;
 
 // Reads the table of a stopped process; refuses by name what cannot be captured.
 // `keeps_unknown`: what cannot be captured is accepted, and must not have been closed when it is wanted back.

@@ -224,6 +224,8 @@ static describe_function *const describe[] = {
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_SIGNALFD] = describe_signalfd,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_INOTIFY] = recreate_inotify,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PIDFD] = recreate_pidfd,
+    [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PTY_MASTER] = recreate_pty_master,
+    [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PTY_SLAVE] = recreate_pty_slave,
 };
 
 static bool has_file(const Snapback__Image__Process *process, uint32_t id) {
@@ -298,6 +300,7 @@ static int describe_one(const struct recreation *c, const Snapback__Image__Proce
 int recreation_descriptors(const struct recreation *c, const Snapback__Image__Process *process, struct descriptors *ret,
                            struct error *e) {
   *ret = (struct descriptors){.item = must_alloc((process->n_descriptor + 1) * sizeof *ret->item)};
+  recreate_controlling_terminal(c->metadata, process->pid, &ret->terminal);
   for (; ret->count < process->n_descriptor; ret->count++)
     if (describe_one(c, process, ret->count, &ret->item[ret->count], e) < 0) {
       ret->count++;

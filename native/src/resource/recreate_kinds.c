@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: EPL-2.0
-// Making inotify sets and pidfds anew from an image.
+// Making inotify sets, pidfds and pseudo-terminals anew from an image.
 #include "resource/recreate_kinds.h"
 
+#include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/memory.h"
+#include "proc/terminal.h"
 #include "resource/inotify.h"
+#include "resource/pty.h"
 
 typedef Snapback__Image__OpenFile open_file;
 
@@ -38,4 +43,64 @@ int recreate_pidfd(const struct recreation *c, const open_file *from, struct des
   d->link = must_strdup("anon_inode:[pidfd]");
   d->info.process = from->process;
   return 0;
+}
+
+static const Snapback__Image__PseudoTerminal *find_pty(const struct recreation *c, uint32_t number) {
+  for (size_t i = 0; i < c->metadata->n_pseudo_terminal; i++)
+    if (c->metadata->pseudo_terminal[i]->number == number)
+      return c->metadata->pseudo_terminal[i];
+  return NULL;
+}
+
+static void recreate_content(const Snapback__Image__PseudoTerminal *from, struct pty_content *c) {
+  c->output_stopped = from->output_stopped;
+  c->output_size = from->output.len;
+  c->output = must_alloc(c->output_size + 1);
+  memcpy(c->output, from->output.data, c->output_size);
+  c->line = must_alloc((from->n_typed + 1) * sizeof *c->line);
+  for (; c->lines < from->n_typed; c->lines++) {
+    const Snapback__Image__TypedLine *typed = from->typed[c->lines];
+    struct pty_line *line = &c->line[c->lines];
+    *line = (struct pty_line){
+        .bytes = must_alloc(typed->content.len + 1), .size = typed->content.len, .end = (enum pty_line_end)typed->end};
+    memcpy(line->bytes, typed->content.data, line->size);
+  }
+}
+
+int recreate_pty_master(const struct recreation *c, const open_file *from, struct descriptor *d) {
+  const Snapback__Image__PseudoTerminal *pty = find_pty(c, from->pty);
+  d->kind = &descriptor_pty_master;
+  d->link = must_strdup("/dev/ptmx");
+  if (!pty || pty->termios.len != sizeof(struct termios))
+    return -ENOENT;
+  struct pty_state *s = d->own = must_alloc(sizeof *s);
+  *s = (struct pty_state){.number = (int)pty->number,
+                          .locked = pty->locked,
+                          .packet = pty->packet_mode,
+                          .has_content = pty->has_content,
+                          .window = {(unsigned short)pty->rows, (unsigned short)pty->columns,
+                                     (unsigned short)pty->width, (unsigned short)pty->height}};
+  memcpy(&s->terminal, pty->termios.data, sizeof s->terminal);
+  recreate_content(pty, &s->content);
+  d->info.terminal = s->number;
+  return 0;
+}
+
+int recreate_pty_slave(const struct recreation *c, const open_file *from, struct descriptor *d) {
+  (void)c;
+  d->kind = &descriptor_pty_slave;
+  d->link = must_format("/dev/pts/%u", from->pty);
+  d->stat.st_mode = S_IFCHR;
+  d->stat.st_rdev = makedev(PTY_MAJOR, from->pty);
+  d->has_terminal = !from->hung_up;
+  return 0;
+}
+
+void recreate_controlling_terminal(const Snapback__Image__Image *image, pid_t leader, struct controlling_terminal *ret) {
+  for (size_t i = 0; i < image->n_pseudo_terminal; i++) {
+    const Snapback__Image__PseudoTerminal *pty = image->pseudo_terminal[i];
+    if (pty->session == leader)
+      *ret = (struct controlling_terminal){
+          .leads = true, .number = (int)pty->number, .foreground = pty->foreground};
+  }
 }

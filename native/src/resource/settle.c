@@ -15,6 +15,8 @@ static bool waits(const struct descriptor *d) {
 }
 
 bool descriptors_wait_for_others(const struct descriptors *all) {
+  if (all->terminal.leads)
+    return true;
   for (size_t i = 0; i < all->count; i++)
     if (waits(&all->item[i]))
       return true;
@@ -39,7 +41,7 @@ int descriptors_settle(struct executor *x, const struct descriptors *all, struct
     if (d->leader == (int)i && waits(d) && d->kind->settle(x, all, d, e) < 0)
       return -1;
   }
-  return descriptors_restore_sets(x, all, e);
+  return controlling_terminal_settle(x, all, e) < 0 ? -1 : descriptors_restore_sets(x, all, e);
 }
 
 int descriptor_replace(struct executor *x, const struct descriptors *all, const struct descriptor *d, int fd,

@@ -210,6 +210,8 @@ int session_restart(struct session *s, const struct restart_order *order, pid_t 
     return -1;
   *ret_pid = s->first;
   int r = engine_restart(s->engine, restart, e);
+  if (r == 0 && restart_note(restart)[0])
+    (void)dprintf(STDERR_FILENO, "snapback: %s\n", restart_note(restart));
   restart_free(restart);
   if (r == 0)
     session_ask_to_redraw(s);

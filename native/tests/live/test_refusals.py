@@ -23,7 +23,7 @@ REFUSALS = {
     "io_uring": r"descriptor \d+ .*io_uring",
     "pidfd": None,
     "userfaultfd": r"descriptor \d+ .*userfaultfd",
-    "terminal-pair": r"descriptor \d+ .*(ptmx|terminal)",
+    "terminal-pair": None,
     "message-queue": r"descriptor \d+ .*queue",
     "interval-timer": None,
     "posix-timer": None,
