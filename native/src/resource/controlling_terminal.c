@@ -19,7 +19,8 @@
 void controlling_terminal_capture(pid_t pid, struct controlling_terminal *ret) {
   struct process_terminal t;
   *ret = (struct controlling_terminal){0};
-  if (getsid(pid) != pid || process_terminal(pid, &t) < 0 || major(t.device) != PTY_MAJOR)
+  if (getsid(pid) != pid || process_terminal(pid, &t) < 0 || major(t.device) != PTY_MAJOR ||
+      !pty_is_inside((int)minor(t.device)))
     return;
   *ret = (struct controlling_terminal){
       .leads = true, .number = (int)minor(t.device), .foreground = t.foreground > 0 ? t.foreground : 0};
