@@ -51,6 +51,21 @@ class Terminals(support.TestCase):
             self.check(session, taken[number])
         return taken
 
+    def go_on_elsewhere(self, session):
+        """Saved, killed, and restarted on another terminal."""
+        image = self.path(f"{random.randrange(10 ** 9)}.sbi")
+        session.call("snapshot", "--save", "-o", image)
+        session.end()
+        return self.restart(image, ["--force"], terminal=True, environment=session.environment)
+
+    def restart_twice(self, session, value):
+        self.set(session, value)
+        for _ in range(2):
+            session = self.go_on_elsewhere(session)
+            self.check(session, value)
+            self.check_jobs(session)
+        return session
+
     def check_jobs(self, session):
         """Job control on the inner terminal: what was in the foreground is there again, and can be interrupted."""
         terminal = session.terminal
@@ -91,7 +106,7 @@ class Script(Terminals):
         session = self.begin()
         self.rewind_at_random(session)
         self.check_jobs(session)
-        self.finish(session)
+        self.finish(self.restart_twice(session, 77))
 
     def test_shell_that_has_ended_comes_back(self):
         session = self.begin()
@@ -104,6 +119,24 @@ class Script(Terminals):
         session.rewind(first)
         self.check(session, 6)
         self.ask(session.terminal, "exit", "exit\\s+ready> ")
+        self.finish(session)
+
+    def test_terminal_that_has_ended_is_made_anew(self):
+        session = self.start(*SHELL.split(), faults="new_terminal")
+        session.terminal.expect("ready> ")
+        self.set(session, 1)
+        self.ask(session.terminal, f"script -q -c '{SHELL}' typescript", "ready> ")
+        self.set(session, 2)
+        first = session.snapshot()
+        self.ask(session.terminal, "exit", "exit\\s+ready> ")
+        outcome = session.run("rewind", first)
+        self.assertEqual(outcome.status, 0, outcome.message)
+        self.assertIn("built anew", outcome.output + outcome.message)
+        self.check(session, 2)
+        session.rewind(first)
+        self.check(session, 2)
+        self.ask(session.terminal, "exit", "exit\\s+ready> ")
+        self.check(session, 1)
         self.finish(session)
 
     def test_capture_that_fails_leaves_the_terminal_as_it_is(self):
@@ -126,6 +159,7 @@ class Tmux(Terminals):
         self.skip_without_sockets(session)
         self.rewind_at_random(session)
         self.check_jobs(session)
+        session = self.restart_twice(session, 77)
         session.terminal.send("exit\n")
         session.wait()
 
@@ -139,6 +173,7 @@ class Screen(Terminals):
         session.terminal.expect("ready> ")
         self.skip_without_sockets(session)
         self.rewind_at_random(session)
+        session = self.restart_twice(session, 77)
         session.terminal.send("exit\n")
         session.wait()
 
