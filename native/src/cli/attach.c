@@ -40,10 +40,8 @@ static void command_free(char **words) {
 static int run(const struct command *self, int argc, char **argv) {
   struct session_options options = {.on_host = true};
   const char *files = NULL;
-  const struct option_row rows[] = {{"name", 'n', &options.name, NULL},
-                                    {"control", 0, &options.control, NULL},
-                                    {"files", 0, &files, NULL},
-                                    {0}};
+  const struct option_row rows[] = {
+      {"name", 'n', &options.name, NULL}, {"control", 0, &options.control, NULL}, {"files", 0, &files, NULL}, {0}};
   int r = options_parse(self, rows, true, &argc, &argv);
   if (r || (r = command_files_policy(self, files, &options.rewinds_files)))
     return r;
@@ -69,8 +67,10 @@ const struct command command_attach = {
     .summary = "Take a running process under checkpoint control, until it is let go",
     .help =
         "The process, its threads and its children come under control where they are; they run on and notice nothing.\n"
-        "Ctrl-C or 'snapback detach' lets them go again, unharmed. They keep their numbers, which are the host's: what\n"
-        "has ended since a snapshot cannot be brought back then, and a rewind that needs it is refused. For that, start\n"
+        "Ctrl-C or 'snapback detach' lets them go again, unharmed. They keep their numbers, which are the host's: "
+        "what\n"
+        "has ended since a snapshot cannot be brought back then, and a rewind that needs it is refused. For that, "
+        "start\n"
         "the program by 'snapback launch'.\n\n"
         "  -n, --name NAME       the session's name; else PROGRAM-1, PROGRAM-2…\n"
         "      --control SOCKET  put the control socket exactly there\n"

@@ -19,7 +19,8 @@ struct command {
 
 extern const struct command command_launch, command_gdb, command_snapshot, command_list, command_rewind, command_delete,
     command_rename, command_auto, command_status, command_kill, command_sessions, command_check, command_help,
-    command_attach, command_detach, command_save, command_restart, command_inspect, command_verify, command_export, command_diff, command_core;
+    command_attach, command_detach, command_save, command_restart, command_inspect, command_verify, command_export,
+    command_diff, command_core;
 #ifdef SNAPBACK_FAULTS
 extern const struct command command_fault_points;
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0
 // After the supervisor of a program that was attached to has been killed.
 //
-// The kernel lets all tracees go where they are. A thread that made calls for us ends in a stop by the signal with which
-// its last call ends: it is held once more, gets its registers, and is continued.
+// The kernel lets all tracees go where they are. A thread that made calls for us ends in a stop by the signal with
+// which its last call ends: it is held once more, gets its registers, and is continued.
 #include "engine/guard.h"
 
 #include <signal.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0
-// After the supervisor of a program that was attached to has been killed: the program gets back what it was made to lend.
+// After the supervisor of a program that was attached to has been killed: the program gets back what it was made to
+// lend.
 #pragma once
 
 #include <stdbool.h>

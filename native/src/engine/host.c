@@ -90,7 +90,7 @@ bool host_has_strays(const struct engine *g, const struct tree *t) {
 
 // ---- what cannot be made again ----
 
-#define NO_NUMBER                                                                                             \
+#define NO_NUMBER                                                                                              \
   "and outside a session's own namespace its number cannot be had again: rewind to a snapshot %s, or run the " \
   "program by 'snapback launch'"
 

@@ -174,8 +174,8 @@ struct engine {
   uint64_t identities;  // that were given
   pid_t debugger;       // traces the program; 0: none
   pid_t inferior;
-  pid_t root;     // of the session's processes, where they are among the host's; 0: none
-  bool on_host;   // see engine/host.h
+  pid_t root;    // of the session's processes, where they are among the host's; 0: none
+  bool on_host;  // see engine/host.h
   struct application application;
   struct pad pad;
   struct tree *tree;    // all processes, while they are held; NULL: they are not

@@ -7,13 +7,20 @@
 
 #define KIND(name) SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_##name
 
-enum { PTY_NUMBER_MAX = 1 << 20, PTY_BYTES_MAX = 1 << 20, PTY_LINES_MAX = 1 << 16, TERMIOS_MAX = 256, LAST_LINE_END = 2 };
+enum {
+  PTY_NUMBER_MAX = 1 << 20,
+  PTY_BYTES_MAX = 1 << 20,
+  PTY_LINES_MAX = 1 << 16,
+  TERMIOS_MAX = 256,
+  LAST_LINE_END = 2
+};
 
 // Each watch below the highest number costs a moment to count up to.
 enum { WATCH_NUMBER_MAX = 1 << 22 };
 
 bool kind_known(Snapback__Image__OpenFileKind kind) {
-  return kind > KIND(UNSPECIFIED) && protobuf_c_enum_descriptor_get_value(&snapback__image__open_file_kind__descriptor, kind);
+  return kind > KIND(UNSPECIFIED) &&
+         protobuf_c_enum_descriptor_get_value(&snapback__image__open_file_kind__descriptor, kind);
 }
 
 static bool is_path(const char *text) { return text[0] == '/' && strlen(text) < PATH_MAX; }
@@ -28,7 +35,7 @@ static bool watches_sound(const Snapback__Image__OpenFile *f) {
   return true;
 }
 
-bool open_file_kinds_sound(const Snapback__Image__OpenFile *f) { 
+bool open_file_kinds_sound(const Snapback__Image__OpenFile *f) {
   return watches_sound(f) && f->process >= -1 && f->pty < PTY_NUMBER_MAX;
 }
 

@@ -13,8 +13,8 @@ int kernel_pidfd_getfd(int pidfd, int fd);
 // 0: both descriptors are one open file; positive: they are not; -errno.
 int kernel_same_file(pid_t a, int fd_a, pid_t b, int fd_b);
 
-// 0: descriptor `fd` of process `holder` is the file that the epoll set of process `pid` watches as the `nth` one by the
-// number `number`; positive: it is not; -errno.
+// 0: descriptor `fd` of process `holder` is the file that the epoll set of process `pid` watches as the `nth` one by
+// the number `number`; positive: it is not; -errno.
 int kernel_is_watched(pid_t holder, int fd, pid_t pid, int epoll, int number, unsigned nth);
 
 int kernel_robust_list(pid_t tid, uint64_t *ret_head, uint64_t *ret_size);

@@ -61,7 +61,8 @@ static int parse_inotify(const char *line, struct inotify_watch *w) {
   int at = 0;
   enum { MINOR_BITS = 20, MINOR_MASK = (1 << MINOR_BITS) - 1 };  // of the kernel's own dev_t
   *w = (struct inotify_watch){0};
-  int n = sscanf(line, "inotify wd:%x ino:%llx sdev:%x mask:%x ignored_mask:%*x fhandle-bytes:%x fhandle-type:%x f_handle:%n",
+  int n = sscanf(line,
+                 "inotify wd:%x ino:%llx sdev:%x mask:%x ignored_mask:%*x fhandle-bytes:%x fhandle-type:%x f_handle:%n",
                  (unsigned *)&w->number, &inode, &device, &w->events, &bytes, &type, &at);
   if (n < 4 || w->number < 0)
     return -EBADMSG;

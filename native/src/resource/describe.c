@@ -323,12 +323,11 @@ static const struct {
   const struct descriptor_kind *kind;
   void (*describe)(struct file_context *c, const struct descriptor *item, OpenFile *file);
 } kinds[] = {
-    {&descriptor_file, describe_plain},        {&descriptor_pipe, describe_pipe},
-    {&descriptor_epoll, describe_epoll},       {&descriptor_eventfd, describe_eventfd},
-    {&descriptor_kept, describe_kept},         {&descriptor_timerfd, describe_timerfd},
-    {&descriptor_signalfd, describe_signalfd}, {&descriptor_inotify, describe_inotify},
-    {&descriptor_pidfd, describe_pidfd},
-    {&descriptor_pty_master, describe_pty_master},
+    {&descriptor_file, describe_plain},          {&descriptor_pipe, describe_pipe},
+    {&descriptor_epoll, describe_epoll},         {&descriptor_eventfd, describe_eventfd},
+    {&descriptor_kept, describe_kept},           {&descriptor_timerfd, describe_timerfd},
+    {&descriptor_signalfd, describe_signalfd},   {&descriptor_inotify, describe_inotify},
+    {&descriptor_pidfd, describe_pidfd},         {&descriptor_pty_master, describe_pty_master},
     {&descriptor_pty_slave, describe_pty_slave},
 };
 

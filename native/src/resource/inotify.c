@@ -57,14 +57,16 @@ static void find_files(pid_t pid, const struct descriptors *all, struct inotify_
 
 static int refuse_watch(pid_t pid, const struct descriptor *d, const struct watched_file *w, struct error *e) {
   if (w->number > INOTIFY_NUMBER_MAX)
-    return error_set(e, ERROR_REFUSED,
-                     "inotify set %d of process %d has made too many watches (%d): close it, or let the program begin a "
-                     "new one",
-                     d->fd, pid, w->number);
-  return error_set(e, ERROR_REFUSED,
-                   "inotify set %d of process %d watches a file (watch %d, inode %llu) whose name cannot be found: stop "
-                   "watching it, or let the program work in a folder above it",
-                   d->fd, pid, w->number, (unsigned long long)w->file.inode);
+    return error_set(
+        e, ERROR_REFUSED,
+        "inotify set %d of process %d has made too many watches (%d): close it, or let the program begin a "
+        "new one",
+        d->fd, pid, w->number);
+  return error_set(
+      e, ERROR_REFUSED,
+      "inotify set %d of process %d watches a file (watch %d, inode %llu) whose name cannot be found: stop "
+      "watching it, or let the program work in a folder above it",
+      d->fd, pid, w->number, (unsigned long long)w->file.inode);
 }
 
 static int inotify_capture(pid_t pid, struct descriptors *all, struct descriptor *d, struct error *e) {

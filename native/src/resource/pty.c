@@ -163,9 +163,8 @@ static int master_restore(struct executor *x, const struct descriptor *d, struct
   pid_t pid = executor_pid(x);
   _cleanup_fd_ int master = open_theirs(pid, d->fd);
   int r = master < 0 ? master : put_state_back(master, d->own);
-  return r < 0
-             ? error_set_errno(e, r, "cannot put back the pseudo-terminal of descriptor %d of process %d", d->fd, pid)
-             : 0;
+  return r < 0 ? error_set_errno(e, r, "cannot put back the pseudo-terminal of descriptor %d of process %d", d->fd, pid)
+               : 0;
 }
 
 const struct descriptor_kind descriptor_pty_master = {

@@ -30,10 +30,10 @@ bool pty_slave_is_open(int number);
 // Whether the master of a slave is in the session; the terminal that the session was started in is not.
 bool pty_is_inside(int number);
 
-// pty_new.c: those that are made anew in a rewind or a restart, by the number that they had. Each keeps it if nobody has
-// it now.
-int pty_new_master(int then);                         // an open file, or -errno
-int pty_open_slave(int then, int flags);              // of the living one, else of the one that is made anew
-int pty_number_now(int then);                         // -1: it was not made anew
-size_t pty_moves(char *text, size_t size);            // tells of those that have another number now; how many there are
-void ptys_forget(void);                               // once all processes have theirs
+// pty_new.c: those that are made anew in a rewind or a restart, by the number that they had. Each keeps it if nobody
+// has it now.
+int pty_new_master(int then);               // an open file, or -errno
+int pty_open_slave(int then, int flags);    // of the living one, else of the one that is made anew
+int pty_number_now(int then);               // -1: it was not made anew
+size_t pty_moves(char *text, size_t size);  // tells of those that have another number now; how many there are
+void ptys_forget(void);                     // once all processes have theirs

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: EPL-2.0
 // Taking the bytes out of a pseudo-terminal, and putting them in.
 //
-// No call shows them without taking them. In canonical mode (termios(3)) each read gives one line; what is no whole line
-// yet can be read when that mode is off. Putting them in again must not make them mean anything: no echo, no signals, no
-// editing. The kernel takes typed bytes in later, by a thread of its own: it is made to echo them, and so to tell.
+// No call shows them without taking them. In canonical mode (termios(3)) each read gives one line; what is no whole
+// line yet can be read when that mode is off. Putting them in again must not make them mean anything: no echo, no
+// signals, no editing. The kernel takes typed bytes in later, by a thread of its own: it is made to echo them, and so
+// to tell.
 #include "resource/pty_content.h"
 
 #include <errno.h>
@@ -54,8 +55,7 @@ static int take_lines(int slave, const struct termios *t, struct pty_content *re
   unsigned char bytes[READ_SIZE];
   ssize_t n;
   while (ret->lines < PTY_LINES_MAX && (n = read(slave, bytes, sizeof bytes)) >= 0)
-    add_line(ret, bytes, (size_t)n,
-             n > 0 && ends_a_line(t, bytes[n - 1]) ? PTY_LINE_WHOLE : PTY_LINE_END_OF_FILE);
+    add_line(ret, bytes, (size_t)n, n > 0 && ends_a_line(t, bytes[n - 1]) ? PTY_LINE_WHOLE : PTY_LINE_END_OF_FILE);
   return errno == EAGAIN || ret->lines == PTY_LINES_MAX ? 0 : -errno;
 }
 

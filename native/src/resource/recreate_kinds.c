@@ -96,11 +96,11 @@ int recreate_pty_slave(const struct recreation *c, const open_file *from, struct
   return 0;
 }
 
-void recreate_controlling_terminal(const Snapback__Image__Image *image, pid_t leader, struct controlling_terminal *ret) {
+void recreate_controlling_terminal(const Snapback__Image__Image *image, pid_t leader,
+                                   struct controlling_terminal *ret) {
   for (size_t i = 0; i < image->n_pseudo_terminal; i++) {
     const Snapback__Image__PseudoTerminal *pty = image->pseudo_terminal[i];
     if (pty->session == leader)
-      *ret = (struct controlling_terminal){
-          .leads = true, .number = (int)pty->number, .foreground = pty->foreground};
+      *ret = (struct controlling_terminal){.leads = true, .number = (int)pty->number, .foreground = pty->foreground};
   }
 }

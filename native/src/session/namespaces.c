@@ -65,7 +65,11 @@ static pid_t choose_start(pid_t max) {
 }
 
 int namespaces_prepare(struct namespaces *n, bool none, struct error *e) {
-  *n = (struct namespaces){.none = none, .user = !none && !may_administrate(), .uid = geteuid(), .gid = getegid(), .bounding = bounding_set()};
+  *n = (struct namespaces){.none = none,
+                           .user = !none && !may_administrate(),
+                           .uid = geteuid(),
+                           .gid = getegid(),
+                           .bounding = bounding_set()};
   n->host_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
   n->host_max = number_from("/proc/sys/kernel/pid_max");
   if (n->host_proc < 0 || n->host_max <= 0)

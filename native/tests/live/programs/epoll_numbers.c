@@ -136,7 +136,8 @@ static void check(void) {
 }
 
 int main(void) {
-  static void (*const changes[])(unsigned) = {renew, renew_set, place, place, take_away, watch, watch, unwatch, ring, ring};
+  static void (*const changes[])(unsigned) = {renew, renew_set, place,   place, take_away,
+                                              watch, watch,     unwatch, ring,  ring};
   live_begin();
   move_to(epoll_create1(0), outer);
   for (unsigned k = 0; k < SETS; k++)

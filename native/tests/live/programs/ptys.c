@@ -178,7 +178,7 @@ static void check(const struct pty *t) {
 }
 
 int main(void) {
-  static void (*const changes[])(struct pty *) = {make, make,   end,      configure, resize,    toggle_packets, put_out,
+  static void (*const changes[])(struct pty *) = {make, make, end,      configure, resize,    toggle_packets, put_out,
                                                   type, type, read_out, read_line, read_line, put_out};
   live_begin();
   for (unsigned i = 0; i < PTYS; i++)
