@@ -103,6 +103,18 @@ static int hold_all(struct engine *g, struct tree *t, struct error *e) {
   return 0;
 }
 
+static bool descends_from(const struct tree *t, const struct member *m, pid_t ancestor) {
+  while (m && m->parent != ancestor)
+    m = tree_find(t, m->parent);
+  return m;
+}
+
+// An orphan's true parent is not known: it may be a grandchild of anyone who was there before it. Nobody has been
+// forked by one of its own offspring, though, also where both began in the same tick of the clock.
+static bool may_have_forked(const struct tree *t, const struct member *m, const struct member *orphan) {
+  return m->pid != orphan->pid && !m->is_zombie && m->start <= orphan->start && !descends_from(t, m, orphan->pid);
+}
+
 static void find_offspring(struct tree *t) {
   const pid_t self = getpid();
   for (size_t i = 0; i < t->count; i++) {
@@ -115,9 +127,8 @@ static void find_offspring(struct tree *t) {
     struct member *parent = m->is_zombie ? NULL : tree_find(t, m->parent);
     for (; parent && !parent->has_offspring; parent = tree_find(t, parent->parent))
       parent->has_offspring = true;
-    // An orphan's true parent is not known: it may be a grandchild of anyone who was there before it.
     for (size_t k = 0; !m->is_zombie && m->parent == self && k < t->count; k++)
-      if (t->item[k].pid != m->pid && t->item[k].start <= m->start && !t->item[k].is_zombie)
+      if (may_have_forked(t, &t->item[k], m))
         t->item[k].has_offspring = true;
   }
 }
