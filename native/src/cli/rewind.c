@@ -6,8 +6,9 @@
 #include "cli/ask.h"
 
 static void print(const Snapback__Control__RewindReport *m) {
-  (void)printf("rewound to snapshot %" PRIu64 " in %.1f ms: %" PRIu64 " pages put back\n", m->snapshot,
-               (double)m->duration_us / 1000, m->pages_copied + m->pages_dropped);
+  uint64_t pages = m->pages_copied + m->pages_dropped;
+  (void)printf("rewound to snapshot %" PRIu64 " in %.1f ms: %" PRIu64 " page%s put back\n", m->snapshot,
+               (double)m->duration_us / 1000, pages, pages == 1 ? "" : "s");
   for (size_t i = 0; i < m->n_note; i++)
     (void)printf("note: %s\n", m->note[i]);
 }

@@ -326,6 +326,19 @@ static bool probe_memory_fields(char *detail, size_t size) {
   return kernel_sets_memory_fields();
 }
 
+static bool probe_huge_pages(char *detail, size_t size) {
+  _cleanup_free_ char *text = NULL;
+  _cleanup_fd_ int fd = (int)syscall(SYS_userfaultfd, USERFAULT_FLAGS);
+  bool moves = false;
+  if (fd < 0 || userfault_set_up_filling(fd, &moves) < 0 || !moves)
+    return false;
+  bool given =
+      file_read("/sys/kernel/mm/transparent_hugepage/enabled", 256, &text, NULL) == 0 && !strstr(text, "[never]");
+  if (!given)
+    (void)snprintf(detail, size, "switched off in /sys/kernel/mm/transparent_hugepage/enabled");
+  return given;
+}
+
 static bool probe_clocks(char *detail, size_t size) {
   (void)detail, (void)size;
   return access("/proc/self/ns/time_for_children", F_OK) == 0;
@@ -374,6 +387,8 @@ const struct feature features[] = {
     {"memfd", "gdb's commands travel without a file", "nothing: snapback gdb needs it", true, probe_memfd},
     {"memory-fields", "PR_SET_MM_MAP: a program from an image has its heap and stack where they were",
      "nothing: restarts need it", false, probe_memory_fields},
+    {"huge-pages", "transparent ones and UFFDIO_MOVE: large memory comes back from an image in half the time",
+     "small pages", false, probe_huge_pages},
     {"time-namespaces", "the monotonic clock of a program from an image goes on where it was",
      "it jumps to that of this machine", false, probe_clocks},
     {"memory", "room for snapshots", "snapshots that do not fit are refused", false, probe_memory},
