@@ -10,10 +10,9 @@
 
 #include "base/cleanup.h"
 #include "engine/debugged.h"
-#include "engine/files.h"
 #include "engine/host.h"
 #include "engine/restart_state.h"
-#include "engine/state.h"
+#include "engine/tree.h"
 #include "proc/status.h"
 
 static int allow_tracing_by(pid_t debugger, pid_t pid, struct error *e) {
@@ -42,11 +41,9 @@ int debugged_rebuild(struct engine *g, struct snapshot *whole, pid_t debugger, s
   g->debugger = debugger;
   if (g->on_host)
     return host_refuse_process(s, e);
-  int r = files_prepare(whole, e) < 0 ? -1 : rebuild(s, &f, report, e);
-  files_rewound(whole, report);
-  if (r < 0)
+  if (tree_rebuild(g, whole, &f, report, e) < 0)
     return -1;
-  r = allow_tracing_by(debugger, s->pid, e);
+  int r = allow_tracing_by(debugger, s->pid, e);
   for (size_t i = 0; r == 0 && i < s->threads; i++)
     r = park(s->thread[i].tid, &s->thread[i], s->instruction, e);
   if (r < 0) {

@@ -198,6 +198,7 @@ void process_abandon(struct process_state *s) {
 struct capturing {
   struct engine *engine;
   struct tree tree;
+  struct frozen *first;            // held by a debugger; NULL: ours as all others
   struct process_state **process;  // the program first, parents before their children
   size_t count;
 };
@@ -230,13 +231,19 @@ static int list_processes(struct capturing *c, pid_t first, struct error *e) {
   return survey_sharing(&c->tree, e);
 }
 
+static int capture_one(struct capturing *c, size_t i, struct error *e) {
+  struct process_state *s = c->process[i];
+  struct member *m = tree_find(&c->tree, s->pid);
+  bool is_debugged = i == 0 && c->first;
+  s->stop_is_news = m->stop_is_news;  // its parent has been asked before
+  return capture_held(is_debugged ? c->first : &m->frozen, s, !is_debugged && m->parent == getpid(), e);
+}
+
 static int capture_all(struct capturing *c, struct error *e) {
   for (size_t i = 0; c->count > 1 && i < c->count; i++)
     pipe_ends_add(&c->tree.writers, c->process[i]->pid);
   for (size_t i = 0; i < c->count; i++) {
-    struct member *m = tree_find(&c->tree, c->process[i]->pid);
-    c->process[i]->stop_is_news = m->stop_is_news;  // its parent has been asked before
-    if (capture_held(&m->frozen, c->process[i], m->parent == getpid(), e) < 0)
+    if (capture_one(c, i, e) < 0)
       return -1;
     if (c->count > 1)
       file_census_add(&c->tree.files, c->process[i]->pid, &c->process[i]->descriptors);
@@ -250,6 +257,17 @@ static void abandon_all(struct capturing *c) {
   for (size_t i = 0; i < c->count; i++)
     process_abandon(c->process[i]);
   free(c->process);
+}
+
+// `r`: what came of it until here.
+static int settle_all(struct capturing *c, int r, uint64_t pause_us, struct snapshot **ret, struct error *e) {
+  for (size_t i = 0; r == 0 && i < c->count; i++)
+    r = capture_settle(c->process[i], e);
+  if (r < 0)
+    abandon_all(c);
+  else
+    *ret = snapshot_of_all(c->engine, c->process, c->count, pause_us);
+  return r;
 }
 
 int engine_capture(struct engine *g, pid_t pid, struct snapshot **ret, struct error *e) {
@@ -267,12 +285,16 @@ int engine_capture(struct engine *g, pid_t pid, struct snapshot **ret, struct er
     tree_thaw(g, &c.tree);
     pause_us = now_us() - since;
   }
-  for (size_t i = 0; r == 0 && i < c.count; i++)
-    r = capture_settle(c.process[i], e);
+  r = settle_all(&c, r, pause_us, ret, e);
   affinity_leave(&affinity);
-  if (r < 0)
-    abandon_all(&c);
-  else
-    *ret = snapshot_of_all(g, c.process, c.count, pause_us);
   return r;
+}
+
+int capture_around(struct engine *g, struct frozen *first, struct snapshot **ret, struct error *e) {
+  struct capturing c = {.engine = g, .first = first};
+  if (tree_freeze_around(g, first->pid, &c.tree, e) < 0)
+    return -1;
+  int r = list_processes(&c, first->pid, e) < 0 ? -1 : capture_all(&c, e);
+  tree_thaw(g, &c.tree);
+  return settle_all(&c, r, now_us() - first->since_us, ret, e);
 }

@@ -21,7 +21,7 @@
 #include "engine/files.h"
 #include "engine/host.h"
 #include "engine/pad.h"
-#include "engine/state.h"
+#include "engine/tree.h"
 #include "kernel/auxv.h"
 #include "proc/status.h"
 #include "trace/wait.h"
@@ -319,19 +319,7 @@ static int require_stopped(const struct debugged *d, struct error *e) {
 // ---- capture ----
 
 int debugged_capture(struct debugged *d, struct snapshot **ret, struct error *e) {
-  if (require_stopped(d, e) < 0 || survey_processes(d->engine, d->inferior.pid, e) < 0)
-    return -1;
-  struct process_state *s = process_new(d->engine, d->inferior.pid);
-  int r = capture_held(&d->inferior, s, false, e);
-  if (r == 0)
-    r = capture_settle(s, e);
-  uint64_t pause_us = now_us() - d->inferior.since_us;
-  if (r < 0) {
-    process_abandon(s);
-    return -1;
-  }
-  *ret = snapshot_of(s, pause_us);
-  return 0;
+  return require_stopped(d, e) < 0 ? -1 : capture_around(d->engine, &d->inferior, ret, e);
 }
 
 // ---- rewind ----
@@ -339,28 +327,21 @@ int debugged_capture(struct debugged *d, struct snapshot **ret, struct error *e)
 int debugged_rewind(struct debugged *d, struct snapshot *whole, pid_t reporter, struct rewind_report *report,
                     unsigned *ret_steps, struct error *e) {
   struct process_state *s = whole->process[0];
-  struct rewinding w;
+  struct executor *main;
   uint64_t since = now_us();
   *report = (struct rewind_report){0};
-  if (require_stopped(d, e) < 0 || survey_processes(d->engine, s->pid, e) < 0)
+  if (require_stopped(d, e) < 0)
     return -1;
   if (has_other_executable(s))
     return s->engine->on_host ? host_refuse_process(s, e) : -2;
-  if (files_prepare(whole, e) < 0 || rewind_prepare(&d->inferior, s, &w, e) < 0) {
-    files_rewound(whole, report);
-    return -1;
-  }
-  w.leaves_threads = true;
-  int r = files_put_back(d->engine, e) < 0 ? -1 : rewind_change(&w, report, e);
-  files_rewound(whole, report);
-  rewinding_done(&w);
-  if (r == 0)
-    r = pad_open(&d->inferior, s, w.main, reporter, e);
-  if (r < 0) {
-    executor_forget(w.main);
+  int r = tree_rewind_around(d->engine, whole, &d->inferior, report, &main, e);
+  if (r < 0)
+    return r;
+  if (pad_open(&d->inferior, s, main, reporter, e) < 0) {
+    executor_forget(main);
     return -2;
   }
-  r = executor_close(w.main, e) < 0 || pad_aim(&d->inferior, s, ret_steps, e) < 0 ? -2 : 0;
+  r = executor_close(main, e) < 0 || pad_aim(&d->inferior, s, ret_steps, e) < 0 ? -2 : 0;
   report->duration_us = now_us() - since;
   return r;
 }

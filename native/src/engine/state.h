@@ -333,6 +333,8 @@ struct snapshot *snapshot_of_all(struct engine *g, struct process_state **list, 
 // `sibling`: the template becomes a child of the process's own parent (which must be us).
 int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e);
 int capture_settle(struct process_state *s, struct error *e);  // what is left to do once the process goes on
+// A program that a debugger holds, with the processes that it has started.
+int capture_around(struct engine *g, struct frozen *first, struct snapshot **ret, struct error *e);
 
 // rewind.c, rebuild.c
 // A rewind in place under way.

@@ -187,6 +187,26 @@ static int next_number(pid_t pid, struct error *e) {
   return r < 0 ? error_set_errno(e, r, "cannot ask for the process number %d", pid) : 0;
 }
 
+// The copy of a process that a debugger traces is the debugger's, too, until we take it.
+static bool is_debuggers(const struct executor *main) { return executor_tracer(main) != executor_self(); }
+
+static int take_copy(struct executor *main, pid_t pid, struct error *e) {
+  struct template copy = {.pid = pid};
+  if (is_debuggers(main) && template_take_over(&copy, executor_tracer(main), executor_instruction(main), e) < 0)
+    return -1;
+  return await_stopped(pid, e);
+}
+
+static void end_wrong_copy(struct executor *main, struct executor *parent, pid_t pid, struct error *e) {
+  if (is_debuggers(main)) {
+    (void)kill(pid, SIGKILL);
+    (void)executor_call(executor_tracer(main), e, SYS_wait4, (uint64_t)pid, 0, __WALL, 0, 0, 0);
+  } else {
+    end_wrong_one(pid);
+  }
+  (void)executor_call(parent ? parent : main, e, SYS_wait4, (uint64_t)pid, 0, __WALL, 0, 0, 0);
+}
+
 int process_fork(struct executor *main, struct executor *parent, pid_t pid, struct error *e) {
   for (int i = 0; i < NUMBER_TRIES; i++) {
     if (next_number(pid, e) < 0)
@@ -197,9 +217,8 @@ int process_fork(struct executor *main, struct executor *parent, pid_t pid, stru
     if (clone < 0)
       return error_set_errno(e, (int)clone, "cannot make process %d again", pid);
     if (clone == pid)
-      return await_stopped(pid, e);
-    end_wrong_one((pid_t)clone);
-    (void)executor_call(parent ? parent : main, e, SYS_wait4, (uint64_t)clone, 0, __WALL, 0, 0, 0);
+      return take_copy(main, pid, e);
+    end_wrong_copy(main, parent, (pid_t)clone, e);
     (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
   }
   return error_set(e, ERROR_BUSY, "the process number %d is in use by another process of the session", pid);

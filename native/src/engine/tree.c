@@ -39,6 +39,31 @@ static bool is_passed_over(const struct engine *g, pid_t pid) {
   return pid == getpid() || engine_owns(g, pid) || (g->debugger && pid == g->inferior);
 }
 
+// Under a debugger: what it has started besides the program is none of ours, and what has lost its parent is the
+// program's.
+static bool is_another(const struct engine *g, const struct tree *t, pid_t pid) {
+  enum { GENERATIONS = 1000 };
+  for (int i = 0; t->first && i < GENERATIONS; i++) {
+    struct process_status s;
+    if (pid == g->debugger || status_read(pid, &s) < 0 || s.parent == g->debugger)
+      return true;
+    if (s.parent == t->first || s.parent == getpid())
+      return false;
+    pid = s.parent;
+  }
+  return t->first;
+}
+
+static int refuse_debugged(pid_t pid, struct error *e) {
+  char name[32];
+  process_name(pid, name, sizeof name);
+  return error_set(
+      e, ERROR_REFUSED,
+      "gdb traces process %d (%s) as well, which snapshots cannot hold together with another one yet: detach "
+      "it (\"info inferiors\", \"detach inferiors\")",
+      pid, name);
+}
+
 // A main thread that has ended before others looks like a zombie, too.
 static bool has_other_threads(pid_t pid) {
   _cleanup_free_ pid_t *list = NULL;
@@ -66,8 +91,11 @@ static void give_to_parent(pid_t pid) {
 static int hold(struct tree *t, pid_t pid, struct error *e) {
   struct member m = {.pid = pid};
   struct error why = {0};
+  struct process_status s;
   if (has_gone(pid, &m.is_zombie) || process_start_time(pid, &m.start) < 0)
     return 0;
+  if (t->first && !m.is_zombie && status_read(pid, &s) == 0 && s.tracer == t->debugger)
+    return refuse_debugged(pid, e);
   if (!m.is_zombie && freeze(pid, &m.frozen, &why) < 0) {
     bool has_ended = has_gone(pid, &m.is_zombie) || m.is_zombie;
     if (has_ended)
@@ -92,7 +120,7 @@ static int hold_all(struct engine *g, struct tree *t, struct error *e) {
       return error_set_errno(e, r, "cannot list the processes of the session");
     again = false;
     for (size_t i = 0; i < count; i++) {
-      if (is_passed_over(g, list[i]) || tree_find(t, list[i]))
+      if (is_passed_over(g, list[i]) || tree_find(t, list[i]) || is_another(g, t, list[i]))
         continue;
       r = hold(t, list[i], e);
       if (r < 0)
@@ -139,17 +167,29 @@ static void share_all(struct tree *t) {
     t->item[i].has_offspring = t->item[i].has_offspring || !t->item[i].is_zombie;
 }
 
-int tree_freeze(struct engine *g, struct tree *ret, struct error *e) {
-  *ret = (struct tree){.since_us = now_us()};
-  g->tree = ret;
-  if (hold_all(g, ret, e) < 0) {
-    tree_thaw(g, ret);
+static int hold_tree(struct engine *g, struct tree *t, struct error *e) {
+  g->tree = t;
+  if (hold_all(g, t, e) < 0) {
+    tree_thaw(g, t);
     return -1;
   }
-  find_offspring(ret);
-  if (host_has_strays(g, ret))
-    share_all(ret);
+  find_offspring(t);
+  if (host_has_strays(g, t))
+    share_all(t);
   return 0;
+}
+
+int tree_freeze(struct engine *g, struct tree *ret, struct error *e) {
+  *ret = (struct tree){.since_us = now_us()};
+  return hold_tree(g, ret, e);
+}
+
+int tree_freeze_around(struct engine *g, pid_t first, struct tree *ret, struct error *e) {
+  struct member m = {.pid = first, .frozen.pid = first};
+  *ret = (struct tree){.since_us = now_us(), .first = first, .debugger = g->debugger};
+  if (!has_gone(first, &m.is_zombie) && process_start_time(first, &m.start) == 0)
+    insert(ret, &m);
+  return hold_tree(g, ret, e);
 }
 
 void tree_thaw(struct engine *g, struct tree *t) {

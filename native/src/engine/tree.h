@@ -20,15 +20,26 @@ struct tree {
   struct member *item;  // by number
   size_t count, capacity;
   uint64_t since_us;
+  pid_t first, debugger;     // a program that a debugger holds; 0: all are ours to hold
   struct pipe_ends writers;  // while it is captured
   struct file_census files;  // the same
 };
 
 // Holds every process of the session that is not our own. While it lasts, engine.tree is this one.
 int tree_freeze(struct engine *g, struct tree *ret, struct error *e);
+// The same under a debugger: the processes that the program, which the debugger holds, has started. It is in the list.
+int tree_freeze_around(struct engine *g, pid_t first, struct tree *ret, struct error *e);
 void tree_thaw(struct engine *g, struct tree *t);
 
 struct member *tree_find(const struct tree *t, pid_t pid);  // NULL: there is none
+
+// A rewind around a program that a debugger holds. `*ret_main`: in its main thread, where all is put back but threads
+// that have ended and the registers; the caller goes on with it. 0; -1: nothing has changed; -2: failed under way.
+int tree_rewind_around(struct engine *g, struct snapshot *whole, struct frozen *first, struct rewind_report *report,
+                       struct executor **ret_main, struct error *e);
+// The program is gone: it is built anew with all others, and held.
+int tree_rebuild(struct engine *g, struct snapshot *whole, struct frozen *ret, struct rewind_report *report,
+                 struct error *e);
 
 // Whether pages of the process may be shared with a child that it has forked since its last snapshot: then the kernel
 // cannot tell which have changed.

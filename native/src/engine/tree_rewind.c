@@ -22,99 +22,11 @@
 #include "engine/affinity.h"
 #include "engine/files.h"
 #include "engine/host.h"
-#include "engine/tree.h"
+#include "engine/tree_rewind.h"
 #include "proc/status.h"
 #include "resource/pty.h"
 #include "trace/journal.h"
 #include "trace/wait.h"
-
-enum fate { KEPT, MADE };
-
-// One process of the snapshot.
-struct part {
-  struct process_state *s;
-  enum fate fate;
-  struct frozen frozen;  // from the tree, or of the one that was made
-  struct rewinding w;    // of one that is kept
-  bool is_prepared, stays_stopped;
-};
-
-struct tree_rewinding {
-  struct engine *engine;
-  struct snapshot *whole;
-  struct tree tree;
-  struct part *part;           // as in the snapshot
-  struct shared_files shared;  // open files of several of them
-  bool is_changed;             // there is no way back
-  struct error *e;
-  struct rewind_report *report;
-};
-
-static struct part *part_of(const struct tree_rewinding *t, pid_t pid) {
-  for (size_t i = 0; i < t->whole->processes; i++)
-    if (t->part[i].s->pid == pid)
-      return &t->part[i];
-  return NULL;
-}
-
-// ---- what becomes of whom ----
-
-static bool is_in_place(const struct tree_rewinding *t, const struct process_state *s) {
-  const struct member *m = tree_find(&t->tree, s->pid);
-  const struct part *parent = part_of(t, s->parent);
-  const bool is_top = stands_alone(t->engine, s->pid, s->parent);
-  return m && !m->is_zombie && lineage_identify(t->engine, s->pid) == s->identity &&
-         (m->parent == s->parent || (is_top && stands_alone(t->engine, s->pid, m->parent))) &&
-         getsid(s->pid) == s->session && !has_other_executable(s) && (is_top || (parent && parent->fate == KEPT));
-}
-
-static bool is_copy_of(const struct process_state *s, const struct process_state *parent) {
-  return s->executable_device == parent->executable_device && s->executable_inode == parent->executable_inode &&
-         s->auxiliary_size == parent->auxiliary_size &&
-         memcmp(s->auxiliary_vector, parent->auxiliary_vector, s->auxiliary_size) == 0;
-}
-
-static int refuse(const struct process_state *s, const char *why, struct error *e) {
-  return error_set(
-      e, ERROR_REFUSED,
-      "process %d (%s) has ended since, or is another program now, and cannot be made again, for %s: rewind "
-      "to a snapshot without it",
-      s->pid, s->thread[0].name, why);
-}
-
-// A process can join a session or a group only from where its parent is.
-static int check_group(const struct tree_rewinding *t, const struct process_state *s, struct error *e) {
-  const struct part *parent = part_of(t, s->parent), *leader = part_of(t, s->group);
-  if (parent && s->session != parent->s->session && s->session != s->pid)
-    return refuse(s, "its terminal session was that of a process that has ended before", e);
-  if (parent && s->group != parent->s->group && s->group != s->pid && !leader)
-    return refuse(s, "the leader of its process group has ended before", e);
-  return 0;
-}
-
-static int check_made(const struct tree_rewinding *t, const struct process_state *s, struct error *e) {
-  const struct part *parent = part_of(t, s->parent);
-  if (t->engine->on_host)
-    return host_refuse_process(s, e);
-  if (s->parent == getpid())
-    return s == t->whole->process[0] ? 0 : check_group(t, s, e);
-  if (!parent)
-    return refuse(s, "its parent was none of the session's processes", e);
-  return check_group(t, s, e);
-}
-
-static int decide(struct tree_rewinding *t) {
-  t->part = must_alloc(t->whole->processes * sizeof *t->part);
-  for (size_t i = 0; i < t->whole->processes; i++)
-    t->part[i] = (struct part){.s = t->whole->process[i], .fate = MADE};
-  for (size_t i = 0; i < t->whole->processes; i++) {
-    struct part *p = &t->part[i];
-    p->fate = is_in_place(t, p->s) ? KEPT : MADE;
-    if (p->fate == MADE && check_made(t, p->s, t->e) < 0)
-      return -1;
-  }
-  return 0;
-}
 
 static void find_shared_files(struct tree_rewinding *t) {
   for (size_t i = 0; i < t->whole->processes; i++) {
@@ -125,28 +37,11 @@ static void find_shared_files(struct tree_rewinding *t) {
   }
 }
 
-static const struct zombie *zombie_of(const struct process_state *s, pid_t pid) {
-  for (size_t i = 0; s && i < s->zombies; i++)
-    if (s->zombie[i].pid == pid)
-      return &s->zombie[i];
-  return NULL;
-}
-
-static bool stays_zombie(const struct tree_rewinding *t, const struct member *m) {
-  const struct part *parent = part_of(t, m->parent);
-  const struct zombie *z = parent ? zombie_of(parent->s, m->pid) : NULL;
-  return z && m->is_zombie && !m->was_ended && parent->fate == KEPT && z->start == m->start;
-}
-
-static int check_zombies(const struct tree_rewinding *t) {
-  for (size_t i = 0; t->engine->on_host && i < t->whole->processes; i++) {
-    const struct process_state *s = t->part[i].s;
-    for (size_t k = 0; k < s->zombies; k++) {
-      const struct member *m = tree_find(&t->tree, s->zombie[k].pid);
-      if (!m || !stays_zombie(t, m))
-        return host_refuse_zombie(s->zombie[k].pid, s->pid, t->e);
-    }
-  }
+static int prepare_first(struct tree_rewinding *t, struct part *p) {
+  if (rewind_prepare(t->first, p->s, &p->w, t->e) < 0)
+    return -1;
+  p->w.leaves_threads = true;
+  p->is_prepared = true;
   return 0;
 }
 
@@ -157,6 +52,11 @@ static int prepare(struct tree_rewinding *t) {
     struct part *p = &t->part[i];
     if (p->fate != KEPT)
       continue;
+    if (t->first && is_first(t, p->s)) {
+      if (prepare_first(t, p) < 0)
+        return -1;
+      continue;
+    }
     struct member *m = tree_find(&t->tree, p->s->pid);
     p->frozen = m->frozen;
     m->was_stopped = m->frozen.stopped;
@@ -219,7 +119,16 @@ static int end_surplus(struct tree_rewinding *t) {
 
 // ---- putting back ----
 
+// Its main thread stays open for those that it has to make.
+static int put_first_back(struct tree_rewinding *t, struct part *p) {
+  int r = rewind_change(&p->w, t->report, t->e);
+  rewinding_done(&p->w);
+  return r;
+}
+
 static int put_back_in_place(struct tree_rewinding *t, struct part *p) {
+  if (t->first && is_first(t, p->s))
+    return put_first_back(t, p);
   // Whoever was running is to run; and a stop of which the parent is still to hear happens once more.
   p->stays_stopped = p->frozen.stopped && p->s->stopped && !p->s->stop_is_news;
   if (p->frozen.stopped && !p->stays_stopped)
@@ -237,39 +146,8 @@ static int put_back_in_place(struct tree_rewinding *t, struct part *p) {
   return executor_close(main, t->e) < 0 ? -1 : set_threads(&p->frozen, p->s, t->e);
 }
 
-static int take_place(struct executor *x, const struct process_state *s, struct error *e) {
-  int64_t r = relatives_take_place(x, s->group, s->session, e);
-  return r < 0 ? error_set_errno(e, (int)r, "cannot put process %d back into its process group", s->pid) : 0;
-}
-
-// The copy has its parent's area, which it gives back.
-static int settle_copy(struct part *p, const struct process_state *of, struct executor *parent, struct error *e) {
-  struct executor *x;
-  p->frozen =
-      (struct frozen){.tracer = executor_self(), .pid = p->s->pid, .tid = must_alloc(sizeof(pid_t)), .count = 1};
-  p->frozen.tid[0] = p->s->pid;
-  if (executor_adopt(executor_self(), p->s->pid, executor_area(parent), executor_instruction(parent), false, &x, e) < 0)
-    return -1;
-  if (take_place(x, p->s, e) < 0) {
-    executor_forget(x);
-    return -1;
-  }
-  return is_copy_of(p->s, of) ? executor_close(x, e) : exec_copy(p->s, &p->frozen, x, e);
-}
-
-static int open_parent(struct tree_rewinding *t, pid_t pid, struct executor **ret) {
-  struct part *parent = part_of(t, pid);
-  return executor_open_at(executor_self(), pid, pid, parent->s->area, ret, t->e);
-}
-
 static int make_copy(struct tree_rewinding *t, struct part *p) {
-  struct executor *parent;
-  if (open_parent(t, p->s->parent, &parent) < 0)
-    return -1;
-  int r = process_fork(parent, NULL, p->s->pid, t->e);
-  if (r == 0)
-    r = settle_copy(p, part_of(t, p->s->parent)->s, parent, t->e);
-  if (executor_close(parent, t->e) < 0 || r < 0)
+  if (make_copy_of(t, p) < 0)
     return -1;
   struct line *line = lineage_line(t->engine, p->s->pid);
   tracking_forget(line);
@@ -283,12 +161,12 @@ static int make_copy(struct tree_rewinding *t, struct part *p) {
 
 static int make(struct tree_rewinding *t, struct part *p) {
   t->report->processes_made++;
-  if (p->s->parent != getpid())
+  if (!is_first(t, p->s))
     return make_copy(t, p);
   struct rewind_report report;
   t->shared.made = p->s->pid;
   int r = rebuild(p->s, &p->frozen, &report, t->e);
-  t->report->rebuilt = t->report->rebuilt || p == t->part;
+  t->report->rebuilt = true;
   return r;
 }
 
@@ -305,7 +183,7 @@ static int make_zombies(struct tree_rewinding *t, struct part *p) {
     (void)process_start_time(p->s->zombie[i].pid, &p->s->zombie[i].start);
     t->report->processes_made++;
   }
-  return executor_close(main, t->e) < 0 ? -1 : r;
+  return close_parent(t, main) < 0 ? -1 : r;
 }
 
 // What descriptors tell of other processes, now that these are there.
@@ -318,7 +196,7 @@ static int settle_descriptors(struct tree_rewinding *t) {
     if (open_parent(t, s->pid, &x) < 0)
       return -1;
     int r = descriptors_settle(x, &s->descriptors, t->e);
-    if (executor_close(x, t->e) < 0 || r < 0)
+    if (close_parent(t, x) < 0 || r < 0)
       return -1;
   }
   return 0;
@@ -338,7 +216,7 @@ static int take_news(struct tree_rewinding *t, struct part *parent) {
       return -1;
     relatives_take_news(main, s->pid, s->stopped, t->e);
   }
-  return executor_close(main, t->e);
+  return close_parent(t, main);
 }
 
 static int put_stops_back(struct tree_rewinding *t) {
@@ -376,7 +254,8 @@ static int change(struct tree_rewinding *t) {
   }
   if (settle_descriptors(t) < 0)
     return -1;
-  give_terminal_back(t->whole);
+  if (!is_debugged(t))
+    give_terminal_back(t->whole);
   return put_stops_back(t);
 }
 
@@ -392,6 +271,7 @@ static void note_terminals(struct rewind_report *report) {
 
 static void release(struct tree_rewinding *t) {
   struct error ignored = {0};
+  journal_set_changing(false);
   note_terminals(t->report);
   ptys_forget();  // before the program can close its own
   for (size_t i = 0; t->part && i < t->whole->processes; i++) {
@@ -429,11 +309,18 @@ static void end_all(struct tree_rewinding *t) {
   reap_orphans(t);
 }
 
+static int hold_tree(struct tree_rewinding *t) {
+  struct engine *g = t->engine;
+  if (is_debugged(t))
+    return tree_freeze_around(g, t->whole->process[0]->pid, &t->tree, t->e);
+  return tree_freeze(g, &t->tree, t->e);
+}
+
 static int begin(struct tree_rewinding *t) {
   int r = fault(FAULT_rewind_freeze);
   if (r < 0)
     return error_set_errno(t->e, r, "cannot hold the threads of process %d", t->whole->process[0]->pid);
-  if (tree_freeze(t->engine, &t->tree, t->e) < 0)
+  if (hold_tree(t) < 0)
     return -1;
   return decide(t) < 0 || check_zombies(t) < 0 || files_prepare(t->whole, t->e) < 0 || prepare(t) < 0 ? -1 : 0;
 }
@@ -453,7 +340,6 @@ static int rewind_once(struct engine *g, struct snapshot *whole, struct rewind_r
   *ret_is_half = t.is_changed && t.part[0].fate == KEPT;
   if (r < 0 && t.is_changed)
     end_all(&t);
-  journal_set_changing(false);
   release(&t);
   return r;
 }
@@ -495,5 +381,36 @@ int engine_rewind(struct engine *g, struct snapshot *whole, struct rewind_report
   files_rewound(whole, report);
   affinity_leave(&affinity);
   report->duration_us = now_us() - since;
+  return r;
+}
+
+int tree_rewind_around(struct engine *g, struct snapshot *whole, struct frozen *first, struct rewind_report *report,
+                       struct executor **ret_main, struct error *e) {
+  struct tree_rewinding t = {.engine = g, .whole = whole, .first = first, .report = report, .e = e};
+  int r = check_templates(whole, e) < 0 || begin(&t) < 0 || change(&t) < 0 ? -1 : 0;
+  files_rewound(whole, report);
+  if (r < 0 && t.is_changed)
+    end_all(&t);
+  if (r == 0) {
+    *ret_main = t.part[0].w.main;
+    t.part[0].w.main = NULL;
+  }
+  release(&t);
+  return r < 0 && t.is_changed ? -2 : r;
+}
+
+int tree_rebuild(struct engine *g, struct snapshot *whole, struct frozen *ret, struct rewind_report *report,
+                 struct error *e) {
+  struct tree_rewinding t = {.engine = g, .whole = whole, .report = report, .e = e};
+  *report = (struct rewind_report){0};
+  int r = check_templates(whole, e) < 0 || begin(&t) < 0 || change(&t) < 0 ? -1 : 0;
+  files_rewound(whole, report);
+  if (r < 0 && t.is_changed)
+    end_all(&t);
+  if (r == 0) {
+    *ret = t.part[0].frozen;
+    t.part[0].frozen = (struct frozen){0};
+  }
+  release(&t);
   return r;
 }

@@ -56,6 +56,9 @@ struct executor *executor_self(void) {
   return &self;
 }
 
+struct executor *executor_tracer(const struct executor *x) {
+  return x->tracer;
+}
 pid_t executor_pid(const struct executor *x) { return x->pid; }
 uint64_t executor_area(const struct executor *x) { return x->area; }
 uint64_t executor_instruction(const struct executor *x) { return x->instruction; }

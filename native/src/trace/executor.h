@@ -96,6 +96,7 @@ uint64_t executor_instruction(const struct executor *x);  // of a system call
 enum { EXECUTOR_AREA = 4 * 4096 + BATCH_MEMORY + BATCH_CALLS * 64 };
 
 pid_t executor_pid(const struct executor *x);
+struct executor *executor_tracer(const struct executor *x);
 
 // Lets the thread end by exit(2) and frees the executor. The area must be shared; nobody has waited for the end yet.
 int executor_end_thread(struct executor *x, struct error *e);

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: EPL-2.0
+// A rewind of all processes: which are put back in place, and which have to be made again.
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "engine/host.h"
+#include "engine/tree_rewind.h"
+
+struct part *part_of(const struct tree_rewinding *t, pid_t pid) {
+  for (size_t i = 0; i < t->whole->processes; i++)
+    if (t->part[i].s->pid == pid)
+      return &t->part[i];
+  return NULL;
+}
+
+// ---- what becomes of whom ----
+
+bool is_first(const struct tree_rewinding *t, const struct process_state *s) { return s == t->whole->process[0]; }
+
+bool is_debugged(const struct tree_rewinding *t) {
+  return t->engine->debugger && t->engine->debugger != t->whole->process[0]->pid;
+}
+
+static bool is_in_place(const struct tree_rewinding *t, const struct process_state *s) {
+  if (is_first(t, s) && is_debugged(t))
+    return t->first;
+  const struct member *m = tree_find(&t->tree, s->pid);
+  const struct part *parent = part_of(t, s->parent);
+  const bool is_top = stands_alone(t->engine, s->pid, s->parent);
+  return m && !m->is_zombie && lineage_identify(t->engine, s->pid) == s->identity &&
+         (m->parent == s->parent || (is_top && stands_alone(t->engine, s->pid, m->parent))) &&
+         getsid(s->pid) == s->session && !has_other_executable(s) && (is_top || (parent && parent->fate == KEPT));
+}
+
+bool is_copy_of(const struct process_state *s, const struct process_state *parent) {
+  return s->executable_device == parent->executable_device && s->executable_inode == parent->executable_inode &&
+         s->auxiliary_size == parent->auxiliary_size &&
+         memcmp(s->auxiliary_vector, parent->auxiliary_vector, s->auxiliary_size) == 0;
+}
+
+static int refuse(const struct process_state *s, const char *why, struct error *e) {
+  return error_set(
+      e, ERROR_REFUSED,
+      "process %d (%s) has ended since, or is another program now, and cannot be made again, for %s: rewind "
+      "to a snapshot without it",
+      s->pid, s->thread[0].name, why);
+}
+
+// A process can join a session or a group only from where its parent is.
+static int check_group(const struct tree_rewinding *t, const struct process_state *s, struct error *e) {
+  const struct part *parent = part_of(t, s->parent), *leader = part_of(t, s->group);
+  if (parent && s->session != parent->s->session && s->session != s->pid)
+    return refuse(s, "its terminal session was that of a process that has ended before", e);
+  if (parent && s->group != parent->s->group && s->group != s->pid && !leader)
+    return refuse(s, "the leader of its process group has ended before", e);
+  return 0;
+}
+
+struct part *foster_of(const struct tree_rewinding *t, const struct process_state *s) {
+  for (size_t i = 0; i < t->whole->processes && t->part[i].s != s; i++) {
+    struct part *p = &t->part[i];
+    const struct part *above = p;
+    while (above && !above->s->relatives.subreaper)
+      above = part_of(t, above->s->parent);
+    if (!above && (p->s->session == s->session || s->session == s->pid))
+      return p;
+  }
+  return NULL;
+}
+
+static int check_orphan(const struct tree_rewinding *t, const struct process_state *s, struct error *e) {
+  if (!foster_of(t, s))
+    return refuse(s, "all others of its terminal session have ended before", e);
+  return check_group(t, s, e);
+}
+
+static int check_made(const struct tree_rewinding *t, const struct process_state *s, struct error *e) {
+  const struct part *parent = part_of(t, s->parent);
+  if (t->engine->on_host)
+    return host_refuse_process(s, e);
+  if (is_first(t, s))
+    return 0;
+  if (s->parent == getpid())
+    return check_orphan(t, s, e);
+  if (!parent)
+    return refuse(s, "its parent was none of the session's processes", e);
+  return check_group(t, s, e);
+}
+
+int decide(struct tree_rewinding *t) {
+  t->part = must_alloc(t->whole->processes * sizeof *t->part);
+  for (size_t i = 0; i < t->whole->processes; i++)
+    t->part[i] = (struct part){.s = t->whole->process[i], .fate = MADE};
+  for (size_t i = 0; i < t->whole->processes; i++) {
+    struct part *p = &t->part[i];
+    p->fate = is_in_place(t, p->s) ? KEPT : MADE;
+    if (p->fate == MADE && check_made(t, p->s, t->e) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+// ---- children that have ended ----
+
+static const struct zombie *zombie_of(const struct process_state *s, pid_t pid) {
+  for (size_t i = 0; s && i < s->zombies; i++)
+    if (s->zombie[i].pid == pid)
+      return &s->zombie[i];
+  return NULL;
+}
+
+bool stays_zombie(const struct tree_rewinding *t, const struct member *m) {
+  const struct part *parent = part_of(t, m->parent);
+  const struct zombie *z = parent ? zombie_of(parent->s, m->pid) : NULL;
+  return z && m->is_zombie && !m->was_ended && parent->fate == KEPT && z->start == m->start;
+}
+
+int check_zombies(const struct tree_rewinding *t) {
+  for (size_t i = 0; t->engine->on_host && i < t->whole->processes; i++) {
+    const struct process_state *s = t->part[i].s;
+    for (size_t k = 0; k < s->zombies; k++) {
+      const struct member *m = tree_find(&t->tree, s->zombie[k].pid);
+      if (!m || !stays_zombie(t, m))
+        return host_refuse_zombie(s->zombie[k].pid, s->pid, t->e);
+    }
+  }
+  return 0;
+}
