@@ -51,6 +51,16 @@ class Deaths(TestCase):
         self.assertIn("exited with code 07", gdb.do("continue"))
         self.assertEqual(gdb.quit(), 0)
 
+    def test_of_the_owner_of_the_terminal(self):
+        """An IDE that is killed leaves a terminal without its other end."""
+        for moment in ("", "snapshot\n", "rewind 1\n", "continue\n"):
+            with self.subTest(moment):
+                gdb = self.at_work()
+                gdb.terminal.send(moment)
+                os.close(gdb.terminal.master)
+                gdb.terminal.master = -1
+                gdb.session.process.wait(support.PATIENCE)
+
     def test_by_quitting_in_the_middle(self):
         gdb = self.at_work()
         gdb.do("rewind 1")
