@@ -41,9 +41,11 @@ int debugged_rebuild(struct engine *g, struct snapshot *whole, pid_t debugger, s
   g->debugger = debugger;
   if (g->on_host)
     return host_refuse_process(s, e);
-  if (tree_rebuild(g, whole, &f, report, e) < 0)
+  int r = tree_rebuild(g, whole, &f, report, e);
+  engine_tell_shortfalls(g, report);
+  if (r < 0)
     return -1;
-  int r = allow_tracing_by(debugger, s->pid, e);
+  r = allow_tracing_by(debugger, s->pid, e);
   for (size_t i = 0; r == 0 && i < s->threads; i++)
     r = park(s->thread[i].tid, &s->thread[i], s->instruction, e);
   if (r < 0) {

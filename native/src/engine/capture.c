@@ -133,7 +133,7 @@ static int capture_with(struct frozen *f, struct process_state *s, struct execut
               working_directory_capture(s->pid, &s->directory, e) < 0 || capture_shared_memory(s, main, &maps, e) < 0 ||
               files_capture(s, &maps, e) < 0 || threads_capture(f, main, s, e) < 0 ||
               capture_identity(s, main, e) < 0 || relatives_capture(s, main, e) < 0 ||
-              zombies_capture(s, main, e) < 0 || capture_pages(s, main, e) < 0 ||
+              attributes_capture(main, s, e) < 0 || zombies_capture(s, main, e) < 0 || capture_pages(s, main, e) < 0 ||
               template_make_whole(f, main, sibling, &maps, s, e) < 0
           ? -1
           : 0;

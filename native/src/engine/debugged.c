@@ -332,7 +332,7 @@ int debugged_rewind(struct debugged *d, struct snapshot *whole, pid_t reporter, 
   *report = (struct rewind_report){0};
   if (require_stopped(d, e) < 0)
     return -1;
-  if (has_other_executable(s))
+  if (has_other_executable(s) || attributes_are_lost(s))
     return s->engine->on_host ? host_refuse_process(s, e) : -2;
   int r = tree_rewind_around(d->engine, whole, &d->inferior, report, &main, e);
   if (r < 0)
@@ -364,6 +364,7 @@ int debugged_settle(struct debugged *d, struct snapshot *whole, struct rewind_re
   if (executor_close(main, e) < 0 || r < 0)
     return -1;
   r = set_threads(&d->inferior, s, e);
+  engine_tell_shortfalls(d->engine, report);
   report->duration_us += now_us() - since;
   return r;
 }
@@ -394,6 +395,7 @@ int debugged_rewind_untold(struct debugged *d, struct snapshot *whole, struct re
   files_rewound(whole, report);
   for (size_t i = 0; r == 0 && i < s->threads; i++)
     r = set_debug_registers(d, &s->thread[i], e);
+  engine_tell_shortfalls(d->engine, report);
   report->duration_us = now_us() - since;
   return r;
 }

@@ -56,6 +56,9 @@ int engine_capture(struct engine *g, pid_t pid, struct snapshot **ret, struct er
 // otherwise; the snapshot is kept.
 int engine_rewind(struct engine *g, struct snapshot *s, struct rewind_report *report, struct error *e);
 
+// Adds a sentence to the note about attributes that could not be put back (niceness, say), for want of rights.
+void engine_tell_shortfalls(struct engine *g, struct rewind_report *report);
+
 void snapshot_free(struct snapshot *s);
 
 // The supervisor's reaper hands in each child that has ended (waitpid's pid and status). True: it was a

@@ -128,7 +128,7 @@ int pad_close(struct frozen *f, struct process_state *s, struct executor *main, 
       continue;
     if (executor_open(f->tracer, s->pid, f->tid[i], main, &x, e) < 0)
       return -1;
-    r = thread_set_inside(x, state_of(s, f->tid[i]), NULL, e);
+    r = thread_set_inside(x, state_of(s, f->tid[i]), NULL, &s->engine->shortfalls, e);
     if (executor_close(x, e) < 0)
       r = -1;
   }

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
@@ -117,19 +116,9 @@ static int make_memory(struct restarting *w, struct error *e) {
              : 0;
 }
 
-// A limit that only root may raise stays as the caller has it.
-static int set_limits(struct restarting *w, struct error *e) {
+static int lift_limits(struct restarting *w, struct error *e) {
   int r = fault(FAULT_restart_limits);
-  for (size_t i = 0; r == 0 && i < w->r->process->n_limit; i++) {
-    const Snapback__Image__Limit *l = w->r->process->limit[i];
-    struct rlimit now, then = {l->soft, l->hard};
-    if (prlimit(w->f.pid, (__rlimit_resource_t)l->resource, &then, NULL) == 0 || errno != EPERM ||
-        prlimit(w->f.pid, (__rlimit_resource_t)l->resource, NULL, &now) < 0)
-      continue;
-    then.rlim_max = now.rlim_max;
-    then.rlim_cur = then.rlim_cur < now.rlim_max ? then.rlim_cur : now.rlim_max;
-    (void)prlimit(w->f.pid, (__rlimit_resource_t)l->resource, &then, NULL);
-  }
+  process_limits_lift(w->f.pid);
   return r < 0 ? error_set_errno(e, r, "cannot set the limits of the new process") : 0;
 }
 
@@ -154,14 +143,15 @@ static void lock_memory(struct restarting *w) {
 
 static int make_process(struct restarting *w, struct error *e) {
   struct rewind_report report = {0};
-  if (restart_describe(w, e) < 0 || make_missing_threads(&w->f, w->s, w->main, &report, e) < 0 || set_limits(w, e) < 0)
+  if (restart_describe(w, e) < 0 || make_missing_threads(&w->f, w->s, w->main, &report, e) < 0 || lift_limits(w, e) < 0)
     return -1;
   lock_memory(w);
   return kept_out_restore(w->s, w->main, e) < 0 || put_descriptors_back(w, e) < 0 ||
                  working_directory_put_back(w->main, &w->s->directory, e) < 0 ||
                  signal_actions_set(w->main, &w->s->actions, e) < 0 ||
                  set_threads_inside(&w->f, w->s, w->main, 1, e) < 0 || relatives_put_back(w->s, w->main, e) < 0 ||
-                 signals_put_back(w->s, w->main, e) < 0 || timers_put_back(w->main, &w->s->timers, e) < 0
+                 signals_put_back(w->s, w->main, e) < 0 || timers_put_back(w->main, &w->s->timers, e) < 0 ||
+                 attributes_put_back(w->s, w->main, e) < 0
              ? -1
              : 0;
 }

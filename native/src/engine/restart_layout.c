@@ -99,17 +99,10 @@ int restart_set_fields(struct restarting *w, struct error *e) {
       .arg_end = from->arg_end,
       .env_start = from->env_start,
       .env_end = from->env_end,
-      .auxv_size = (uint32_t)vector->len,
-      .exe_fd = (uint32_t)-1,
   };
-  struct batch *b = batch_new();
-  size_t auxv = batch_data(b, vector->data, vector->len), at = batch_data(b, &fields, sizeof fields);
-  batch_pointer(b, at + offsetof(struct prctl_mm_map, auxv), auxv);
-  (void)CALL(b, SYS_prctl, NUMBER(PR_SET_MM), NUMBER(PR_SET_MM_MAP), POINTER(at), NUMBER(sizeof fields), NUMBER(0));
   int r = fault(FAULT_restart_fields);
   if (r == 0)
-    r = executor_run(w->main, b, e) < 0 ? -1 : (int)batch_result(b, 0);
-  batch_free(b);
+    r = (int)memory_fields_set(w->main, &fields, vector->data, vector->len, e);
   return r < 0 ? error_set_errno(e, r, "cannot tell the kernel where the program's heap and stack are") : 0;
 }
 

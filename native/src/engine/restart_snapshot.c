@@ -47,6 +47,7 @@ static int describe_thread(const struct restarting *w, const image_thread *from,
                     .ss_size = from->alternate_size},
   };
   (void)snprintf(t->name, sizeof t->name, "%s", from->name);
+  recreate_thread_attributes(from->attributes, &t->attributes);
   describe_pending(from->pending_signal, from->n_pending_signal, &t->pending);
   if (from->registers.len != sizeof t->registers)
     return error_set(e, ERROR_REFUSED, "the registers of thread %d in the image are of another size than here", t->tid);
@@ -110,6 +111,7 @@ int restart_describe(struct restarting *w, struct error *e) {
   memcpy(&w->s->actions, actions->data, actions->len);
   w->s->relatives = (struct relatives){w->r->process->subreaper, w->r->process->parent_death_signal};
   describe_kept_out(w);
+  recreate_process_attributes(w->r->process, &w->s->attributes);
   describe_timers(w);
   describe_pending(w->r->process->pending_signal, w->r->process->n_pending_signal, &w->s->pending);
   return describe_threads(w, e) < 0 || describe_directory(w, e) < 0 ||

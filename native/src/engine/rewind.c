@@ -73,7 +73,7 @@ int set_threads_inside(struct frozen *f, struct process_state *s, struct executo
       return -1;
     if (t->tid != s->pid && executor_open(f->tracer, s->pid, t->tid, main, &x, e) < 0)
       return -1;
-    int r = thread_set_inside(x, t, is_new ? NULL : &now, e);
+    int r = thread_set_inside(x, t, is_new ? NULL : &now, &s->engine->shortfalls, e);
     // It waits again where it waited then. That of a program under a debugger is what the debugger waits for now.
     if (f->untold || !s->engine->debugger)
       *executor_stop_pending(x) = t->stop_pending;
@@ -107,6 +107,7 @@ static int put_memory_back(struct rewinding *w, struct rewind_report *report, st
 int rewind_change(struct rewinding *w, struct rewind_report *report, struct error *e) {
   struct process_state *s = w->s;
   application_rewound(s);
+  process_limits_lift(s->pid);
   if (end_surplus_threads(w->f, s, w->main, report, e) < 0)
     return -1;
   size_t existing = w->f->count;
@@ -121,7 +122,8 @@ int rewind_change(struct rewinding *w, struct rewind_report *report, struct erro
                  working_directory_put_back(w->main, &s->directory, e) < 0 ||
                  signal_actions_set(w->main, &s->actions, e) < 0 ||
                  set_threads_inside(w->f, s, w->main, existing, e) < 0 || relatives_put_back(s, w->main, e) < 0 ||
-                 signals_put_back(s, w->main, e) < 0 || timers_put_back(w->main, &s->timers, e) < 0
+                 signals_put_back(s, w->main, e) < 0 || timers_put_back(w->main, &s->timers, e) < 0 ||
+                 attributes_put_back(s, w->main, e) < 0
              ? -1
              : 0;
 }

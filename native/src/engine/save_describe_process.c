@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -114,19 +113,6 @@ static void describe_folder_and_executable(const struct process_state *s, Proces
   p->umask = s->directory.umask;
 }
 
-static void describe_limits(const struct process_state *s, Process *p) {
-  for (int i = 0; i < (int)RLIM_NLIMITS; i++) {
-    struct rlimit limit;
-    if (prlimit(s->template.pid, (__rlimit_resource_t)i, NULL, &limit) < 0)
-      continue;
-    Snapback__Image__Limit *item = NEW(Limit, LIMIT);
-    item->resource = (uint32_t)i;
-    item->soft = limit.rlim_cur;
-    item->hard = limit.rlim_max;
-    APPEND(p->limit, p->n_limit, item);
-  }
-}
-
 static uint64_t personality_of(pid_t pid) {
   char path[64];
   _cleanup_free_ char *text = NULL;
@@ -168,7 +154,7 @@ int save_describe_process(struct describing *d, const struct process_state *s, s
     return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
   Process *p = begin_process(s, d);
   describe_folder_and_executable(s, p);
-  describe_limits(s, p);
+  process_attributes_describe(&s->attributes, p);
   describe_kept_out(s, p);
   save_describe_relatives(d, s, p);
   application_describe(s, p);

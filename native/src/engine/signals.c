@@ -17,7 +17,10 @@ static int read_pending(struct frozen *f, struct process_state *s, struct error 
     struct thread_state *t = &s->thread[i];
     struct process_status now;
     t->pending.kept = kept;
-    if (kept || status_read_thread(f->pid, t->tid, &now) < 0)
+    if (status_read_thread(f->pid, t->tid, &now) < 0)
+      continue;
+    credentials_of(&now, &t->attributes.credentials);
+    if (kept)
       continue;
     t->caught = now.caught;
     if (pending_read(f->tracer, f->pid, t->tid, false, now.pending, &t->pending, e) < 0 ||

@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "kernel/calls.h"
 #include "proc/maps.h"
+#include "resource/attributes.h"
 #include "resource/descriptors.h"
 #include "resource/kept_files.h"
 #include "resource/pending.h"
@@ -52,6 +53,7 @@ struct thread_state {
   uint64_t tid_address;  // clear_child_tid
   stack_t alternate;
   char name[16];
+  struct thread_attributes attributes;
 };
 
 // A frozen copy-on-write clone of the process: the store of its memory. It holds no descriptors and sits
@@ -123,6 +125,7 @@ struct process_state {
   struct pending_signals pending;  // of the process; each thread has its own
   struct timers timers;
   struct working_directory directory;
+  struct process_attributes attributes;
   struct page_range *kept_out;  // memory that the program keeps out of its own clones
   size_t kept_out_count;
   struct breakpoint_byte *breakpoint;  // inserted by a debugger when it was taken
@@ -192,6 +195,7 @@ struct engine {
   struct kept_files early_files;   // the same, as they were shortly before it
   struct files_plan *files_plan;   // of the rewind under way
   char files_note[384];
+  struct shortfalls shortfalls;  // of the rewind or restart under way
 };
 
 // freeze.c
@@ -209,7 +213,7 @@ int thread_set(struct executor *tracer, pid_t pid, const struct thread_state *t,
 // Sets what only the thread itself can set (all of it for a thread that is new).
 // `now`: the registration that it has, NULL for a thread that is new.
 int thread_set_inside(struct executor *x, const struct thread_state *t, const struct rseq_configuration *now,
-                      struct error *e);
+                      struct shortfalls *shortfalls, struct error *e);
 int thread_read_rseq(struct executor *tracer, pid_t tid, struct rseq_configuration *ret, struct error *e);
 // clone3(2) in a stopped thread: the new number, or -errno.
 int64_t clone_there(struct executor *x, const struct clone_args *args, struct error *e);
@@ -217,6 +221,18 @@ int64_t clone_there(struct executor *x, const struct clone_args *args, struct er
 struct clone_args thread_clone_args(const struct thread_state *t);
 int thread_make(struct frozen *f, struct executor *main, const struct thread_state *t, struct error *e);
 int thread_end(struct frozen *f, struct executor *main, pid_t tid, struct error *e);
+
+// attributes.c
+int attributes_capture(struct executor *main, struct process_state *s, struct error *e);
+// Whether a living process has given up what no call gives back: only a copy of what it was has it.
+bool attributes_are_lost(const struct process_state *s);
+int attributes_put_back(struct process_state *s, struct executor *main, struct error *e);  // last of all but registers
+
+// memory_fields.c
+struct prctl_mm_map;
+int64_t memory_fields_set(struct executor *x, const struct prctl_mm_map *fields, const void *vector, size_t size,
+                          struct error *e);  // 0 or -errno; `vector`: the auxiliary one
+int memory_fields_put_back(struct process_state *s, struct executor *main, struct error *e);
 
 // signals.c
 int signals_capture(struct frozen *f, struct executor *main, struct process_state *s, struct error *e);

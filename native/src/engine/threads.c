@@ -107,8 +107,10 @@ static int read_inside(struct executor *x, struct thread_state *t, struct error 
   size_t address = batch_data(b, NULL, 8), alternate = batch_data(b, NULL, sizeof(stack_t));
   unsigned first = CALL(b, SYS_prctl, NUMBER(KERNEL_PR_GET_TID_ADDRESS), POINTER(address));
   (void)CALL(b, SYS_sigaltstack, NUMBER(0), POINTER(alternate));
+  struct settings_reading settings = thread_settings_add_reading(b);
   int r = executor_run(x, b, e);
   if (r == 0) {
+    thread_settings_take(b, &settings, t->attributes.setting);
     if (batch_result(b, first) == 0)
       memcpy(&t->tid_address, batch_at(b, address), 8);
     memcpy(&t->alternate, batch_at(b, alternate), sizeof t->alternate);
@@ -168,6 +170,7 @@ int threads_capture(struct frozen *f, struct executor *main, struct process_stat
     shared &= t->mask;  // whoever does not block one takes it
     read_name(f->pid, t);
     (void)kernel_robust_list(t->tid, &t->robust_head, &t->robust_size);
+    (void)thread_attributes_read(t->tid, &t->attributes);
   }
   return 0;
 }
@@ -228,8 +231,9 @@ int thread_read_rseq(struct executor *tracer, pid_t tid, struct rseq_configurati
 }
 
 int thread_set_inside(struct executor *x, const struct thread_state *t, const struct rseq_configuration *now,
-                      struct error *e) {
+                      struct shortfalls *shortfalls, struct error *e) {
   static const struct rseq_configuration none;
+  struct setting settings[THREAD_SETTINGS] = {0};
   struct batch *b = batch_new();
   size_t alternate = batch_data(b, &t->alternate, sizeof t->alternate), name = batch_data(b, t->name, sizeof t->name);
   if (t->robust_head)
@@ -239,7 +243,13 @@ int thread_set_inside(struct executor *x, const struct thread_state *t, const st
   add_rseq(b, now ? now : &none, &t->rseq);
   (void)CALL(b, SYS_sigaltstack, POINTER(alternate), NUMBER(0));
   (void)CALL(b, SYS_prctl, NUMBER(PR_SET_NAME), POINTER(name));
+  thread_settings_add(b, &t->attributes);
+  struct settings_reading reading = thread_settings_add_reading(b);
   int r = executor_run(x, b, e);
+  if (r == 0)
+    thread_settings_take(b, &reading, settings);
+  thread_settings_compare(settings, t->attributes.setting, shortfalls);
+  thread_attributes_put_back(t->tid, &t->attributes, shortfalls);
   batch_free(b);
   if (r < 0 || t->pending.kept)
     return r;

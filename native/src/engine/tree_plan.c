@@ -30,7 +30,8 @@ static bool is_in_place(const struct tree_rewinding *t, const struct process_sta
   const bool is_top = stands_alone(t->engine, s->pid, s->parent);
   return m && !m->is_zombie && lineage_identify(t->engine, s->pid) == s->identity &&
          (m->parent == s->parent || (is_top && stands_alone(t->engine, s->pid, m->parent))) &&
-         getsid(s->pid) == s->session && !has_other_executable(s) && (is_top || (parent && parent->fate == KEPT));
+         getsid(s->pid) == s->session && !has_other_executable(s) && !attributes_are_lost(s) &&
+         (is_top || (parent && parent->fate == KEPT));
 }
 
 bool is_copy_of(const struct process_state *s, const struct process_state *parent) {

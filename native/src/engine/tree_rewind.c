@@ -379,6 +379,7 @@ int engine_rewind(struct engine *g, struct snapshot *whole, struct rewind_report
   if (r < 0 && is_half)
     r = build_anew(g, whole, report, e);
   files_rewound(whole, report);
+  engine_tell_shortfalls(g, report);
   affinity_leave(&affinity);
   report->duration_us = now_us() - since;
   return r;

@@ -22,6 +22,8 @@ enum {
   TERMIOS_MAX = 256,
   VDSO_MAX = 1 << 20,
   LIMITS = 16,
+  AFFINITY_MAX = 1024,
+  SETTINGS_MAX = 64,
   PROCESSES_MAX = 4096,
   LAST_DESCRIPTOR = 1 << 30,
 };
@@ -141,11 +143,16 @@ static bool pending_sound(const ProtobufCBinaryData *item, size_t count) {
   return true;
 }
 
+// Whether a policy or a setting can be had is for the kernel to say.
+static bool attributes_sound(const Snapback__Image__ThreadAttributes *a) {
+  return !a || (a->affinity.len <= AFFINITY_MAX && a->n_setting <= SETTINGS_MAX);
+}
+
 static bool thread_sound(const Snapback__Image__Process *p, const Snapback__Image__Thread *t) {
   return t->tid > 0 && t->registers.len == REGISTER_BYTES && t->extended.len <= EXTENDED_MAX &&
          t->debug.len <= DEBUG_MAX && t->debug.len % 8 == 0 && pending_sound(t->pending_signal, t->n_pending_signal) &&
-         (t->signal_info.len == 0 || t->signal_info.len == SIGNAL_INFO_BYTES) && t->last_frame_mapping >= -1 &&
-         (t->last_frame_mapping == -1 || (size_t)t->last_frame_mapping < p->n_mapping);
+         attributes_sound(t->attributes) && (t->signal_info.len == 0 || t->signal_info.len == SIGNAL_INFO_BYTES) &&
+         t->last_frame_mapping >= -1 && (t->last_frame_mapping == -1 || (size_t)t->last_frame_mapping < p->n_mapping);
 }
 
 static bool threads_sound(const Snapback__Image__Process *p) {
@@ -182,7 +189,7 @@ static bool limits_sound(const Snapback__Image__Process *p) {
   for (size_t i = 0; i < p->n_limit; i++)
     if (p->limit[i]->resource >= LIMITS || p->limit[i]->soft > p->limit[i]->hard)
       return false;
-  return p->n_limit <= LIMITS;
+  return p->n_limit <= LIMITS && (!p->attributes || p->attributes->n_setting <= SETTINGS_MAX);
 }
 
 static bool tables_sound(const Snapback__Image__Process *p) {

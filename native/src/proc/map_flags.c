@@ -25,6 +25,7 @@ static const struct {
 };
 
 static void add_word(struct map_flags *m, const char *word) {
+  m->may_write = m->may_write || strcmp(word, "mw") == 0;
   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
     if (strcmp(word, words[i].letters) != 0)
       continue;

@@ -2,6 +2,7 @@
 // /proc/PID/smaps: how a mapping was made and what has been advised for it, which /proc/PID/maps does not tell.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,6 +14,7 @@ struct map_flags {
   int flags;                   // MAP_…
   int advice[MAP_ADVICE_MAX];  // MADV_…
   size_t advices;
+  bool may_write;  // by mprotect(2)
 };
 
 // One entry a mapping, in order of address. The caller frees the array. 0 or -errno.

@@ -13,7 +13,7 @@
 
 enum { STATUS_MAX = 1024 * 1024 };
 
-enum field_kind { FIELD_SET, FIELD_NUMBER, FIELD_OCTAL, FIELD_STATE, FIELD_NAME };
+enum field_kind { FIELD_SET, FIELD_NUMBER, FIELD_OCTAL, FIELD_STATE, FIELD_NAME, FIELD_FOUR, FIELD_LIST };
 
 static const struct field {
   const char *key;
@@ -33,8 +33,32 @@ static const struct field {
     {"SigBlk:", FIELD_SET, AT(blocked)},
     {"SigIgn:", FIELD_SET, AT(ignored)},
     {"SigCgt:", FIELD_SET, AT(caught)},
+    {"NoNewPrivs:", FIELD_NUMBER, AT(no_new_privs)},
+    {"VmLck:", FIELD_NUMBER, AT(locked_kb)},
+    {"Uid:", FIELD_FOUR, AT(uid)},
+    {"Gid:", FIELD_FOUR, AT(gid)},
+    {"Groups:", FIELD_LIST, AT(groups)},
+    {"CapInh:", FIELD_SET, AT(inheritable)},
+    {"CapPrm:", FIELD_SET, AT(permitted)},
+    {"CapEff:", FIELD_SET, AT(effective)},
+    {"CapBnd:", FIELD_SET, AT(bounding)},
+    {"CapAmb:", FIELD_SET, AT(ambient)},
 #undef AT
 };
+
+static void set_four(const char *value, uint32_t *ret) {
+  char *at = (char *)value;
+  for (int i = 0; i < 4; i++)
+    ret[i] = (uint32_t)strtoul(at, &at, 10);
+}
+
+// FNV-1a: only ever compared with another one.
+static uint64_t number_of_list(const char *value) {
+  uint64_t number = 0xcbf29ce484222325;
+  for (; *value && *value != '\n'; value++)
+    number = (number ^ (unsigned char)*value) * 0x100000001b3;
+  return number;
+}
 
 static void set_field(const struct field *f, const char *value, struct process_status *s) {
   void *at = (char *)s + f->at;
@@ -53,6 +77,12 @@ static void set_field(const struct field *f, const char *value, struct process_s
     break;
   case FIELD_NAME:
     (void)snprintf(at, sizeof s->name, "%.*s", (int)strcspn(value, "\n"), value);
+    break;
+  case FIELD_FOUR:
+    set_four(value, at);
+    break;
+  case FIELD_LIST:
+    *(uint64_t *)at = number_of_list(value);
     break;
   }
 }

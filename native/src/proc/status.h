@@ -11,8 +11,13 @@ struct process_status {
   char state;     // R S D T t Z X
   pid_t tgid, parent, tracer;
   mode_t umask;
-  int seccomp;                                                 // 0 none, 1 strict, 2 filter
-  uint64_t pending, shared_pending, blocked, ignored, caught;  // sets of signals, bit 0 is signal 1
+  int seccomp;  // 0 none, 1 strict, 2 filter
+  int no_new_privs;
+  uint32_t uid[4], gid[4];                                        // real, effective, saved, of the file system
+  uint64_t groups;                                                // a number that stands for the list
+  uint64_t inheritable, permitted, effective, bounding, ambient;  // capabilities, bit 0 is CAP_CHOWN
+  int locked_kb;                                                  // memory that is kept from being swapped
+  uint64_t pending, shared_pending, blocked, ignored, caught;     // sets of signals, bit 0 is signal 1
 };
 
 // Parses the text of a status file; what is missing stays 0. 0 or -EBADMSG.

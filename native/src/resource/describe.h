@@ -9,6 +9,7 @@
 
 #include "proc/maps.h"
 #include "proto/image.pb-c.h"
+#include "resource/attributes.h"
 #include "resource/descriptors.h"
 #include "resource/pending.h"
 #include "resource/shared_memory.h"
@@ -72,5 +73,7 @@ void shared_memory_describe(struct describing *d, const struct shared_memory *s,
 uint32_t shared_object_id(const struct describing *d, uint64_t device, uint64_t inode);  // 0: there is none
 
 void pending_describe(const struct pending_signals *p, ProtobufCBinaryData **ret, size_t *ret_count);
+void process_attributes_describe(const struct process_attributes *a, Snapback__Image__Process *process);
+void thread_attributes_describe(const struct thread_attributes *a, Snapback__Image__Thread *thread);
 void timers_describe(const struct timers *t, Snapback__Image__Process *process);
 void descriptors_describe(struct describing *d, const struct descriptors *all, Snapback__Image__Process *process);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "image/image.h"
+#include "resource/attributes.h"
 #include "resource/descriptors.h"
 
 // A file that the image names.
@@ -71,3 +72,7 @@ char *recreation_path(const struct recreation *c, const char *path);
 // The table of descriptors of a process.
 int recreation_descriptors(const struct recreation *c, const Snapback__Image__Process *process, struct descriptors *ret,
                            struct error *e);
+
+// Attributes as the image tells them.
+void recreate_process_attributes(const Snapback__Image__Process *from, struct process_attributes *ret);
+void recreate_thread_attributes(const Snapback__Image__ThreadAttributes *from, struct thread_attributes *ret);

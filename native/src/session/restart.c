@@ -204,6 +204,13 @@ static void tell_stopped(struct session *s) {
   (void)dprintf(STDOUT_FILENO, "%d\n", (int)session_host_pid(s, s->first));
 }
 
+static void tell_shortfalls(struct session *s) {
+  struct rewind_report report = {0};
+  engine_tell_shortfalls(s->engine, &report);
+  if (report.note[0])
+    (void)dprintf(STDERR_FILENO, "snapback: %s\n", report.note);
+}
+
 int session_restart(struct session *s, const struct restart_order *order, pid_t *ret_pid, struct error *e) {
   struct restart_tree *restart;
   if (session_restart_begin(s, order, &restart, e) < 0)
@@ -212,6 +219,7 @@ int session_restart(struct session *s, const struct restart_order *order, pid_t 
   int r = engine_restart(s->engine, restart, e);
   if (r == 0 && restart_note(restart)[0])
     (void)dprintf(STDERR_FILENO, "snapback: %s\n", restart_note(restart));
+  tell_shortfalls(s);
   restart_free(restart);
   if (r == 0)
     session_ask_to_redraw(s);

@@ -7,6 +7,8 @@ ROWS = {
     "pages-dense": dict(arguments=["48", "dense"]),
     "pages-large": dict(arguments=["256", "small"]),
     "shared_memory-visible": dict(environment={"LIVE_SHM": "/dev/shm/{folder}"}),
+    # A filter of system calls may forbid those of a snapshot; a restart cannot give back what only root may.
+    "rights": dict(refusal=r"seccomp filter"),
     # What is done where the kernel cannot tell which pages have changed.
     "heap-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),
     "mappings-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),

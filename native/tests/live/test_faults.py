@@ -17,6 +17,7 @@ CAPTURE = {
     "capture_signals": "pending signals",
     "capture_descriptors": "cannot read descriptor",
     "capture_shared": "shared memory",
+    "capture_attributes": "attributes",
     "capture_pages": "which pages",
     "capture_clone": "not enough memory for a template",
     "capture_template": "cannot set template",
@@ -36,6 +37,7 @@ REWIND_UNDER_WAY = {
     "rewind_descriptors": "descriptors",
     "rewind_signals": "pending signals",
     "rewind_timers": "timers",
+    "rewind_attributes": "attributes",
     "rewind_threads": "thread",
 }
 REBUILD = {"rebuild_clone": "cannot build process"}

@@ -117,6 +117,29 @@ static void readsAStatusFile(void **state) {
   assert_int_equal(status_parse("Name:\tx\n", &s), -EBADMSG);
 }
 
+static void readsWhatAThreadMay(void **state) {
+  (void)state;
+  struct process_status s, other;
+  assert_int_equal(status_parse("State:\tR\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t10 20 \nVmLck:\t      12 kB\n"
+                                "CapInh:\t0000000000000001\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000000003\n"
+                                "CapBnd:\t0000000000000004\nCapAmb:\t0000000000000005\nNoNewPrivs:\t1\n",
+                                &s),
+                   0);
+  assert_int_equal(s.uid[0], 1);
+  assert_int_equal(s.uid[3], 4);
+  assert_int_equal(s.gid[2], 7);
+  assert_int_equal(s.locked_kb, 12);
+  assert_int_equal(s.inheritable, 1);
+  assert_int_equal(s.permitted, 0x1ffffffffff);
+  assert_int_equal(s.effective, 3);
+  assert_int_equal(s.bounding, 4);
+  assert_int_equal(s.ambient, 5);
+  assert_true(s.no_new_privs);
+  assert_int_equal(status_parse("State:\tR\nGroups:\t10 21 \nUid:\t\n", &other), 0);
+  assert_int_not_equal(s.groups, other.groups);
+  assert_int_equal(other.uid[3], 0);
+}
+
 static void boundsALongName(void **state) {
   (void)state;
   char text[300] = "Name:\t";
@@ -129,6 +152,7 @@ static void boundsALongName(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(readsWhatAThreadMay),
       cmocka_unit_test(readsPositionFlagsAndInode),
       cmocka_unit_test(readsTheWatchesOfAnEpollSet),
       cmocka_unit_test(readsTheLocksOfAFile),
