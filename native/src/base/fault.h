@@ -14,6 +14,7 @@
   X(capture_descriptors) /* a descriptor cannot be read */                           \
   X(capture_shared)      /* shared memory cannot be copied */                        \
   X(capture_terminal)    /* a pseudo-terminal cannot be read */                      \
+  X(capture_system_v)    /* System V objects cannot be read */                       \
   X(capture_attributes)  /* limits and settings cannot be read */                    \
   X(capture_pages)       /* the list of changed pages cannot be read */              \
   X(capture_clone)       /* no memory or process number for the template */          \
@@ -37,6 +38,7 @@
   X(rewind_descriptors)  /* a descriptor cannot be placed */                         \
   X(rewind_signals)      /* a pending signal cannot be put back */                   \
   X(rewind_timers)       /* a timer cannot be put back */                            \
+  X(rewind_system_v)     /* System V objects cannot be put back */                   \
   X(rewind_attributes)   /* limits and settings cannot be put back */                \
   X(rewind_threads)      /* a thread's registers cannot be set */                    \
   /* building a process anew */                                                      \

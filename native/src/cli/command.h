@@ -38,5 +38,8 @@ int command_bad_option(const struct command *c, char **argv, int result);
 // --files keep|rewind of whoever starts a session; NULL: keep. 0, or EXIT_USAGE when it has complained.
 int command_files_policy(const struct command *c, const char *word, bool *ret_rewinds);
 
+// --ipc own|host, likewise; NULL: own.
+int command_ipc_policy(const struct command *c, const char *word, bool *ret_host);
+
 // A decimal number of 0…max; -EINVAL otherwise.
 int command_number(const char *text, unsigned long max, unsigned long *ret);

@@ -14,7 +14,7 @@
 #include "session/session.h"
 
 struct wishes {
-  const char *gdb, *control, *name, *cap, *follow, *image, *folder, *files;
+  const char *gdb, *control, *name, *cap, *follow, *image, *folder, *files, *ipc;
   bool automatic, force, on_host;
 };
 
@@ -25,7 +25,8 @@ static int parse(const struct command *self, struct wishes *w, int *argc, char *
     const char **value;
   } rows[] = {
       {"--gdb", &w->gdb},       {"--control", &w->control}, {"--name", &w->name},           {"--auto-cap", &w->cap},
-      {"--follow", &w->follow}, {"--image", &w->image},     {"--image-folder", &w->folder}, {"--files", &w->files}};
+      {"--follow", &w->follow}, {"--image", &w->image},     {"--image-folder", &w->folder}, {"--files", &w->files},
+      {"--ipc", &w->ipc}};
   for (--*argc, ++*argv; *argc; --*argc, ++*argv) {
     const char *argument = **argv;
     if (strcmp(argument, "--auto") == 0) {
@@ -110,8 +111,8 @@ static int run(const struct command *self, int argc, char **argv) {
     return r;
   if (w.cap && (command_number(w.cap, AUTO_CAP_MAX, &cap) || !cap))
     return command_usage_error(self, "gdb: the cap '%s' is not a number of 1 to %d", w.cap, AUTO_CAP_MAX);
-  bool rewinds_files = false;
-  if ((r = command_files_policy(self, w.files, &rewinds_files)))
+  bool rewinds_files = false, host_objects = false;
+  if ((r = command_files_policy(self, w.files, &rewinds_files)) || (r = command_ipc_policy(self, w.ipc, &host_objects)))
     return r;
   unsigned long follow = 0;
   if (w.follow && (command_number(w.follow, INT_MAX, &follow) || !follow))
@@ -135,6 +136,7 @@ static int run(const struct command *self, int argc, char **argv) {
       .command = argv - 1,
       .autos = {.enabled = w.automatic, .cap = (unsigned)cap},
       .rewinds_files = rewinds_files,
+      .host_objects = host_objects,
       .follow = (pid_t)follow,
       .on_host = w.on_host,
       .kind_options = &debugger,
@@ -149,7 +151,7 @@ static int run(const struct command *self, int argc, char **argv) {
 const struct command command_gdb = {
     .name = "gdb",
     .usage = "[--gdb PATH] [--name NAME] [--control SOCKET] [--follow PID] [--auto] [--auto-cap N] [--host-pids] "
-             "[--files keep|rewind] [--image FILE] "
+             "[--files keep|rewind] [--ipc own|host] [--image FILE] "
              "[--image-folder FOLDER] [--force] ARGUMENTS…",
     .summary = "Run gdb, with snapshots of the program that it debugs",
     .help =
@@ -166,6 +168,8 @@ const struct command command_gdb = {
         "      --auto-cap N      keep at most N of those without a name (20)\n"
         "      --files keep|rewind  a rewind leaves the files that the program writes as they are (keep), or gives\n"
         "                        them back what was in them at the snapshot (rewind)\n"
+        "      --ipc own|host    System V objects and POSIX message queues are the session's own and belong to its\n"
+        "                        snapshots (own), or those of the host (host): to share memory with its programs\n"
         "      --image FILE      begin with the program of an image, at the place where it was saved\n"
         "      --image-folder FOLDER  look there, too, for images on which that one builds\n"
         "      --force           go on although open files of that program have changed since\n\n"

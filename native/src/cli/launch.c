@@ -39,12 +39,13 @@ static int fill_images(const struct command *self, const struct image_words *wor
 static int run(const struct command *self, int argc, char **argv) {
   struct session_options options = {0};
   struct image_words images = {0};
-  const char *follow = NULL, *files = NULL;
+  const char *follow = NULL, *files = NULL, *ipc = NULL;
   const struct option_row rows[] = {
       {"name", 'n', &options.name, NULL},
       {"control", 0, &options.control, NULL},
       {"follow", 0, &follow, NULL},
       {"files", 0, &files, NULL},
+      {"ipc", 0, &ipc, NULL},
       {"interval", 0, &images.interval, NULL},
       {"image-folder", 0, &images.folder, NULL},
       {"keep", 0, &images.keep, NULL},
@@ -53,7 +54,8 @@ static int run(const struct command *self, int argc, char **argv) {
   };
   int r = options_parse(self, rows, false, &argc, &argv);
   if (r || (r = fill_images(self, &images, &options.images)) ||
-      (r = command_files_policy(self, files, &options.rewinds_files)))
+      (r = command_files_policy(self, files, &options.rewinds_files)) ||
+      (r = command_ipc_policy(self, ipc, &options.host_objects)))
     return r;
   if (argc < 1 || !argv[0][0])
     return command_usage_error(self, "launch: which program?");
@@ -72,7 +74,8 @@ static int run(const struct command *self, int argc, char **argv) {
 
 const struct command command_launch = {
     .name = "launch",
-    .usage = "[--name NAME] [--control SOCKET] [--follow PID] [--files keep|rewind] [--image-folder FOLDER] "
+    .usage = "[--name NAME] [--control SOCKET] [--follow PID] [--files keep|rewind] [--ipc own|host] [--image-folder "
+             "FOLDER] "
              "[--interval SECONDS [--keep N]] "
              "[--exit-after-save] -- PROGRAM ARGUMENTS…",
     .summary = "Run a program under checkpoint control",
@@ -85,6 +88,8 @@ const struct command command_launch = {
         "      --follow PID      end the session when that process ends (a front-end, say)\n"
         "      --files keep|rewind    what a rewind does to the files that the program writes: they stay as they are\n"
         "                             (keep), or get back what was in them at the snapshot (rewind)\n"
+        "      --ipc own|host    System V objects and POSIX message queues are the session's own and belong to its\n"
+        "                        snapshots (own), or those of the host (host): to share memory with its programs\n"
         "      --image-folder FOLDER  images go there, unless a path is given; else to the current folder\n"
         "      --interval SECONDS     save a snapshot so often; the live one goes when it is saved\n"
         "      --keep N               of these images the newest N stay, and those that they build on\n"

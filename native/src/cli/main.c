@@ -76,6 +76,13 @@ int command_files_policy(const struct command *c, const char *word, bool *ret_re
   return command_usage_error(c, "%s: --files is keep or rewind, not '%s'", c->name, word);
 }
 
+int command_ipc_policy(const struct command *c, const char *word, bool *ret_host) {
+  *ret_host = word && strcmp(word, "host") == 0;
+  if (!word || *ret_host || strcmp(word, "own") == 0)
+    return 0;
+  return command_usage_error(c, "%s: --ipc is own or host, not '%s'", c->name, word);
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) {
     (void)command_help.run(&command_help, 1, argv);

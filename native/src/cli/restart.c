@@ -20,7 +20,8 @@ struct order {
   const char *name, *control, *environment, *folder, *follow;
   unsigned long followed;  // a process number; 0: none
   const char *maps[OPTION_VALUES + 1];
-  bool stopped, files, force, rewinds_files;
+  const char *ipc;
+  bool stopped, files, force, rewinds_files, host_objects;
 };
 
 // OLD=NEW: two paths from the root. They are cut in place.
@@ -68,6 +69,7 @@ static int run_session(const struct order *o, struct restart_order *restart, str
       .control = o->control,
       .command = command,
       .rewinds_files = o->rewinds_files,
+      .host_objects = o->host_objects,
       .follow = (pid_t)o->followed,
       .kind_options = restart,
   };
@@ -99,6 +101,7 @@ static int run(const struct command *self, int argc, char **argv) {
       {"force", 0, NULL, &o.force},
       {"rewind-files", 0, NULL, &o.rewinds_files},
       {"follow", 0, &o.follow, NULL},
+      {"ipc", 0, &o.ipc, NULL},
       {0},
   };
   int r = options_parse(self, rows, true, &argc, &argv);
@@ -108,6 +111,8 @@ static int run(const struct command *self, int argc, char **argv) {
     return command_usage_error(self, argc ? "restart: one image, please" : "restart: which image?");
   if (o.follow && (command_number(o.follow, INT_MAX, &o.followed) < 0 || !o.followed))
     return command_usage_error(self, "restart: '%s' is not a process number", o.follow);
+  if ((r = command_ipc_policy(self, o.ipc, &o.host_objects)))
+    return r;
   struct path_change changes[OPTION_VALUES];
   size_t paths;
   if ((r = parse_maps(self, &o, changes, &paths)))
@@ -132,7 +137,7 @@ const struct command command_restart = {
     .name = "restart",
     .usage = "[--name NAME] [--control SOCKET] [--follow PID] [--stopped] [--env-file FILE] [--map-path /OLD=/NEW]… "
              "[--image-folder "
-             "FOLDER] [--files] [--rewind-files] [--force] IMAGE",
+             "FOLDER] [--files] [--rewind-files] [--ipc own|host] [--force] IMAGE",
     .summary = "Let a program go on from an image",
     .help =
         "The program goes on where the snapshot was taken, in a session of its own, under its old process numbers.\n"
@@ -148,6 +153,7 @@ const struct command command_restart = {
         "      --rewind-files       as launch --files=rewind: later rewinds give the files that the program writes "
         "back\n"
         "                           what was in them\n"
+        "      --ipc own|host       as launch --ipc\n"
         "      --force              go on although open files have changed since\n\n"
         "Exit status: the program's own (of a signal: that signal); 2 when it could not be restarted: then nothing\n"
         "has been started.\n",

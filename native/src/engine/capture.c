@@ -84,7 +84,8 @@ static int capture_identity(struct process_state *s, struct executor *main, stru
 
 static int capture_shared_memory(struct process_state *s, struct executor *main, const struct mappings *maps,
                                  struct error *e) {
-  if (survey_mappings(s->pid, maps, e) < 0)
+  if (survey_mappings(s->engine, s->pid, maps, e) < 0 || system_v_views_read(s->pid, maps, &s->views, e) < 0 ||
+      (s->engine->has_system_v && semaphore_adjustments_read(main, &s->engine->system_v, &s->adjustments, e) < 0))
     return -1;
   return shared_memory_capture(main, maps, &s->descriptors, &s->shared, e);
 }
@@ -143,7 +144,7 @@ static int capture_with(struct frozen *f, struct process_state *s, struct execut
 
 int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e) {
   struct executor *main;
-  if (application_check(s, e) < 0 || survey_filter(s->pid, e) < 0)
+  if (application_check(s, e) < 0 || survey_filter(s->pid, e) < 0 || objects_capture(s, e) < 0)
     return -1;
   int r = fault(FAULT_capture_area);
   if (r < 0)
@@ -159,7 +160,7 @@ int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct
   if (executor_close(main, e) < 0 || r < 0)
     return -1;
   // Before the process goes on: while the template lets go of the descriptors, it keeps what the process closes.
-  return template_settle(&s->template, s->area, s->instruction, e) < 0 ? -1 : application_answer(s, e);
+  return template_settle(&s->template, s, e) < 0 ? -1 : application_answer(s, e);
 }
 
 int capture_settle(struct process_state *s, struct error *e) {
@@ -173,6 +174,7 @@ struct snapshot *snapshot_of_all(struct engine *g, struct process_state **list, 
   struct snapshot *whole = must_alloc(sizeof *whole);
   *whole = (struct snapshot){.engine = g, .process = list, .processes = count, .pause_us = pause_us};
   files_take(g, &whole->files);
+  objects_take(g, &whole->system_v);
   array_reserve(g->snapshot, g->snapshots, g->snapshot_capacity);
   g->snapshot[g->snapshots++] = whole;
   return whole;
@@ -190,6 +192,7 @@ void process_abandon(struct process_state *s) {
   if (s->node)
     tracking_forget(lineage_line(s->engine, s->pid));
   files_forget(s->engine);
+  objects_forget(s->engine);
   process_free(s);
 }
 

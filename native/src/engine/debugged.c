@@ -384,6 +384,17 @@ static int set_debug_registers(struct debugged *d, const struct thread_state *t,
   return r;
 }
 
+// A view of what is gone would be taken for one of what comes in its place.
+static int put_objects_back(struct debugged *d, struct process_state *s, struct error *e) {
+  struct executor *main;
+  if (!d->engine->system_v_back)
+    return 0;
+  if (executor_open(d->proxy, d->inferior.pid, d->inferior.pid, NULL, &main, e) < 0)
+    return -1;
+  int r = objects_detach(s, main, e);
+  return executor_close(main, e) < 0 || r < 0 ? -1 : objects_put_back(d->engine, e);
+}
+
 int debugged_rewind_untold(struct debugged *d, struct snapshot *whole, struct rewind_report *report, struct error *e) {
   struct process_state *s = whole->process[0];
   uint64_t since = now_us();
@@ -391,10 +402,15 @@ int debugged_rewind_untold(struct debugged *d, struct snapshot *whole, struct re
   d->inferior.untold = true;
   if (require_stopped(d, e) < 0)
     return -1;
-  int r = files_prepare(whole, e) < 0 ? -1 : rewind_held(&d->inferior, s, report, e);
+  int r = objects_plan(whole, e) < 0 || files_prepare(whole, e) < 0 || put_objects_back(d, s, e) < 0
+              ? -1
+              : rewind_held(&d->inferior, s, report, e);
   files_rewound(whole, report);
   for (size_t i = 0; r == 0 && i < s->threads; i++)
     r = set_debug_registers(d, &s->thread[i], e);
+  if (r == 0)
+    r = objects_finish(d->engine, e);
+  objects_let_go(d->engine);
   engine_tell_shortfalls(d->engine, report);
   report->duration_us = now_us() - since;
   return r;

@@ -64,6 +64,8 @@ void process_free(struct process_state *s) {
   free(s->zombie);
   free(s->breakpoint);
   free(s->kept_out);
+  free(s->views.item);
+  free(s->adjustments.item);
   free(s);
 }
 
@@ -74,6 +76,7 @@ void snapshot_free(struct snapshot *s) {
   for (size_t i = 0; i < s->processes; i++)
     process_free(s->process[i]);
   free(s->process);
+  system_v_done(&s->system_v);
   kept_files_done(&s->files);
   free(s);
 }

@@ -27,6 +27,9 @@ void engine_use_host(struct engine *g, pid_t root);
 // Ends all snapshots, and leaves nothing of the engine's in the program, which goes on alone.
 void engine_release(struct engine *g);
 
+// The session has an IPC namespace of its own: its System V objects are held by snapshots, and rewinds put them back.
+void engine_hold_system_v(struct engine *g);
+
 // Facts of a snapshot.
 struct snapshot_facts {
   pid_t pid;

@@ -26,6 +26,7 @@ struct layout {
   uint64_t area;  // ours, in both: left out
   pid_t template;
   const struct descriptors *descriptors;  // of the snapshot
+  const struct system_v_views *views;
   unsigned changed;
 };
 
@@ -142,7 +143,17 @@ static int copy_all(struct layout *l, uint64_t start, uint64_t end, struct error
   return r < 0 ? error_set_errno(e, r, "cannot put back memory at %#lx", (unsigned long)start) : 0;
 }
 
+static int attach(struct layout *l, const struct mapping *m, uint64_t start, uint64_t end, struct error *e) {
+  const struct system_v_view *whole = system_v_view_at(l->views, start);
+  struct system_v_view v = {start,         end,           m->offset + (start - m->start),
+                            (int)m->inode, m->protection, whole && whole->is_read_only};
+  l->changed++;
+  return system_v_attach(l->x, &v, e);
+}
+
 static int map(struct layout *l, const struct mapping *m, uint64_t start, uint64_t end, struct error *e) {
+  if (mapping_is_system_v(m))
+    return attach(l, m, start, end, e);
   bool must_close;
   int64_t fd = descriptor_of(l, m, &must_close, e);
   if (m->inode && fd < -1 && m->shared)
@@ -242,8 +253,11 @@ static int mend(struct layout *l, struct error *e) {
 }
 
 int layout_put_back(struct process_state *s, struct executor *main, struct rewind_report *report, struct error *e) {
-  struct layout l = {
-      .x = main, .area = executor_area(main), .template = s->template.pid, .descriptors = &s->descriptors};
+  struct layout l = {.x = main,
+                     .area = executor_area(main),
+                     .template = s->template.pid,
+                     .descriptors = &s->descriptors,
+                     .views = &s->views};
   int r = fault(FAULT_rewind_mappings);
   if (r < 0)
     return error_set_errno(e, r, "cannot put the mappings of process %d back", s->pid);
@@ -266,8 +280,11 @@ static bool is_in_pieces(const struct layout *l, const struct mapping *then) {
 
 int layout_join_pieces(struct process_state *s, struct executor *main, uint64_t *start, uint64_t *end,
                        struct error *e) {
-  struct layout l = {
-      .x = main, .area = executor_area(main), .template = s->template.pid, .descriptors = &s->descriptors};
+  struct layout l = {.x = main,
+                     .area = executor_area(main),
+                     .template = s->template.pid,
+                     .descriptors = &s->descriptors,
+                     .views = &s->views};
   uint64_t after = *end;
   int r = read_both(&l, s, e);
   for (size_t i = 0; r == 0 && i < l.then.count; i++) {

@@ -150,8 +150,8 @@ static int make_process(struct restarting *w, struct error *e) {
                  working_directory_put_back(w->main, &w->s->directory, e) < 0 ||
                  signal_actions_set(w->main, &w->s->actions, e) < 0 ||
                  set_threads_inside(&w->f, w->s, w->main, 1, e) < 0 || relatives_put_back(w->s, w->main, e) < 0 ||
-                 signals_put_back(w->s, w->main, e) < 0 || timers_put_back(w->main, &w->s->timers, e) < 0 ||
-                 attributes_put_back(w->s, w->main, e) < 0
+                 signals_put_back(w->s, w->main, e) < 0 || objects_adjust(w->s, w->main, e) < 0 ||
+                 timers_put_back(w->main, &w->s->timers, e) < 0 || attributes_put_back(w->s, w->main, e) < 0
              ? -1
              : 0;
 }
@@ -174,6 +174,8 @@ static int give_terminal(struct restarting *w, struct error *e) {
 // Parents before their children.
 static int make_memory_of_all(struct restarting_tree *t, struct error *e) {
   if (recreation_make_objects(&t->tree->files, path_of, &t->tree->item[0], e) < 0)
+    return -1;
+  if (restart_make_objects(t, e) < 0)
     return -1;
   for (size_t i = 0; i < t->tree->count; i++)
     if (restart_birth(t, i, e) < 0 || make_memory(&t->item[i], e) < 0 || give_terminal(&t->item[i], e) < 0)
@@ -228,7 +230,12 @@ static void note_terminals(struct restart_tree *t) {
 int restart_held(struct engine *g, struct restart_tree *tree, struct frozen *ret, struct error *e) {
   struct restarting_tree t = {.engine = g, .tree = tree};
   begin(&t);
-  int r = make_memory_of_all(&t, e) < 0 || restart_join_groups(&t, e) < 0 || make_all(&t, e) < 0 ? -1 : 0;
+  int r =
+      make_memory_of_all(&t, e) < 0 || restart_join_groups(&t, e) < 0 || make_all(&t, e) < 0 || objects_finish(g, e) < 0
+          ? -1
+          : 0;
+  objects_let_go(g);
+  system_v_done(&t.system_v);
   recreation_close_pipes(&tree->files);
   note_terminals(tree);
   ptys_forget();

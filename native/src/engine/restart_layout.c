@@ -230,7 +230,7 @@ static int leave_to_kernel(struct restarting *w, const image_mapping *m, struct 
 
 static int (*const map_kinds[])(struct restarting *, const image_mapping *, struct error *) = {
     [KIND(ANONYMOUS)] = map_anonymous,  [KIND(FILE_PRIVATE)] = map_named_file, [KIND(FILE_SHARED)] = map_named_file,
-    [KIND(SHARED_OBJECT)] = map_object, [KIND(KERNEL)] = leave_to_kernel,
+    [KIND(SHARED_OBJECT)] = map_object, [KIND(KERNEL)] = leave_to_kernel,      [KIND(SYSTEM_V)] = restart_attach,
 };
 
 static int advise(struct restarting *w, const image_mapping *m, struct error *e) {

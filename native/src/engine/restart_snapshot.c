@@ -112,6 +112,7 @@ int restart_describe(struct restarting *w, struct error *e) {
   w->s->relatives = (struct relatives){w->r->process->subreaper, w->r->process->parent_death_signal};
   describe_kept_out(w);
   recreate_process_attributes(w->r->process, &w->s->attributes);
+  restart_describe_adjustments(w);
   describe_timers(w);
   describe_pending(w->r->process->pending_signal, w->r->process->n_pending_signal, &w->s->pending);
   return describe_threads(w, e) < 0 || describe_directory(w, e) < 0 ||

@@ -68,6 +68,7 @@ struct restarting_tree {
   struct restart_tree *tree;
   struct restarting *item;
   struct shared_files shared;
+  struct system_v system_v;
 };
 
 // As engine_restart, but the processes are left held, with everything in place for them to go on. `ret` has room for
@@ -102,6 +103,11 @@ int restart_set_fields(struct restarting *w, struct error *e);
 int restart_map(struct restarting *w, struct error *e);
 // A place of that size where neither has anything; 0: none.
 uint64_t restart_free_place(const struct mappings *now, const struct mappings *then, uint64_t size);
+
+// restart_system_v.c: objects of the session, before the mappings; what processes have of them.
+int restart_make_objects(struct restarting_tree *t, struct error *e);
+int restart_attach(struct restarting *w, const Snapback__Image__Mapping *m, struct error *e);
+void restart_describe_adjustments(struct restarting *w);
 
 // restart_memory.c
 int restart_fill(struct restarting *w, struct error *e);

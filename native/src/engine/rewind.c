@@ -117,7 +117,7 @@ int rewind_change(struct rewinding *w, struct rewind_report *report, struct erro
       (!w->leaves_threads && make_missing_threads(w->f, s, w->main, report, e) < 0))
     return -1;
   return put_memory_back(w, report, e) < 0 || kept_out_put_back(s, w->main, e) < 0 ||
-                 shared_memory_put_back(w->main, &s->shared, e) < 0 ||
+                 shared_memory_put_back(w->main, &s->shared, e) < 0 || objects_adjust(s, w->main, e) < 0 ||
                  descriptors_put_back(w->main, w->plan, &report->descriptors_changed, e) < 0 ||
                  working_directory_put_back(w->main, &s->directory, e) < 0 ||
                  signal_actions_set(w->main, &s->actions, e) < 0 ||

@@ -44,6 +44,7 @@ static int plan_processes(struct saving *v, struct error *e) {
     v->bytes += p->bytes;
   }
   save_shared(&v->d, v->list, v->count, v->writer, &v->sources, &v->bytes);
+  save_system_v(save_objects(v->list, v->count), v->d.image, v->writer, &v->sources, &v->bytes);
   return save_kept_files(&v->d, v->writer, &v->sources, &v->bytes, e);
 }
 

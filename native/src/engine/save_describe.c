@@ -101,5 +101,6 @@ int save_describe(struct process_state *const *list, size_t count, const struct 
       return -1;
   for (size_t i = 0; i < count; i++)
     save_describe_kept_files(ret, list[i], o->keep_files);
+  system_v_describe(ret, save_objects(list, count));
   return 0;
 }

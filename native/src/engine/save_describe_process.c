@@ -22,6 +22,8 @@ typedef Snapback__Image__Process Process;
 static Snapback__Image__MappingKind kind_of(const struct mapping *m) {
   if (mapping_is_special(m) || m->start >= arch_user_end)
     return KIND(KERNEL);
+  if (mapping_is_system_v(m))
+    return KIND(SYSTEM_V);
   if (mapping_is_shared_memory(m))
     return KIND(SHARED_OBJECT);
   if (m->shared)
@@ -45,7 +47,7 @@ static Snapback__Image__Mapping *describe_mapping(const struct describing *d, co
   mapping->kind = kind_of(m);
   mapping->offset = m->offset;
   mapping->name = must_strdup(m->name);
-  if (m->inode && mapping->kind != KIND(KERNEL)) {
+  if (m->inode && mapping->kind != KIND(KERNEL) && mapping->kind != KIND(SYSTEM_V)) {
     mapping->file = describe_named_file(m->name, m->inode);
     mapping->shared_object = shared_object_id(d, m->device, m->inode);
   }
@@ -61,7 +63,8 @@ static int describe_mappings(const struct describing *d, const struct process_st
     return error_set_errno(e, r, "cannot read how the mappings of process %d were made", s->pid);
   for (size_t i = 0; i < maps->count; i++) {
     Snapback__Image__Mapping *mapping = describe_mapping(d, &maps->item[i]);
-    describe_flags(mapping, map_flags_at(flags, count, mapping->start));
+    if (mapping->kind != KIND(SYSTEM_V))
+      describe_flags(mapping, map_flags_at(flags, count, mapping->start));
     APPEND(p->mapping, p->n_mapping, mapping);
   }
   return 0;
@@ -157,6 +160,7 @@ int save_describe_process(struct describing *d, const struct process_state *s, s
   process_attributes_describe(&s->attributes, p);
   describe_kept_out(s, p);
   save_describe_relatives(d, s, p);
+  system_v_process_describe(&s->views, &s->adjustments, p);
   application_describe(s, p);
   shared_memory_describe(d, &s->shared, &maps, &s->descriptors);
   descriptors_describe(d, &s->descriptors, p);

@@ -47,25 +47,19 @@ static size_t add_runs(const struct described *object, const struct process_stat
   return count;
 }
 
-static struct shared_source *sort_runs(const struct described *object, struct process_state *const *list,
-                                       size_t processes) {
-  struct shared_source *source = must_alloc(sizeof *source);
-  size_t count = 0;
-  *source = (struct shared_source){0};
-  for (size_t i = 0; i < processes; i++)
-    count = add_runs(object, list[i], source, count);
+// Its first `count` runs.
+static void sort_runs(struct shared_source *source, size_t count) {
   if (count)
     qsort(source->run, count, sizeof *source->run, by_offset);
   uint64_t covered = 0;
   for (size_t i = 0; i < count; i++) {
-    struct shared_run run = source->run[i];
-    uint64_t skip = covered > run.offset ? covered - run.offset : 0;
-    if (skip >= run.size)
+    struct shared_run next = source->run[i];
+    uint64_t skip = covered > next.offset ? covered - next.offset : 0;
+    if (skip >= next.size)
       continue;
-    source->run[source->runs++] = (struct shared_run){run.offset + skip, run.size - skip, run.bytes + skip};
-    covered = run.offset + run.size;
+    source->run[source->runs++] = (struct shared_run){next.offset + skip, next.size - skip, next.bytes + skip};
+    covered = next.offset + next.size;
   }
-  return source;
 }
 
 static size_t first_run_behind(const struct shared_source *s, uint64_t offset) {
@@ -92,23 +86,56 @@ static int read_shared(void *data, uint64_t offset, void *bytes, size_t size) {
   return 0;
 }
 
+// Takes the source over.
+static void save_runs(struct shared_source *source, size_t count, uint32_t space, struct image_writer *w,
+                      struct file_sources *sources, uint64_t *bytes) {
+  uint64_t covered = 0;
+  sort_runs(source, count);
+  for (size_t k = 0; k < source->runs; k++) {
+    uint64_t start = source->run[k].offset, end = page_up(start + source->run[k].size);
+    start = start > covered ? start : covered;
+    if (start < end) {
+      image_writer_add(w, space, start, end);
+      *bytes += end - start;
+    }
+    covered = end;
+  }
+  add_source(sources, space, read_shared, source);
+}
+
 void save_shared(const struct describing *d, struct process_state *const *list, size_t count, struct image_writer *w,
                  struct file_sources *sources, uint64_t *bytes) {
   for (size_t i = 0; i < d->objects; i++) {
-    uint32_t space = d->image->shared_object[i]->space;
-    struct shared_source *source = sort_runs(&d->object[i], list, count);
-    uint64_t covered = 0;
-    for (size_t k = 0; k < source->runs; k++) {
-      uint64_t start = source->run[k].offset, end = page_up(start + source->run[k].size);
-      start = start > covered ? start : covered;
-      if (start < end) {
-        image_writer_add(w, space, start, end);
-        *bytes += end - start;
-      }
-      covered = end;
-    }
-    add_source(sources, space, read_shared, source);
+    struct shared_source *source = must_alloc(sizeof *source);
+    size_t runs = 0;
+    for (size_t k = 0; k < count; k++)
+      runs = add_runs(&d->object[i], list[k], source, runs);
+    save_runs(source, runs, d->image->shared_object[i]->space, w, sources, bytes);
   }
+}
+
+const struct system_v *save_objects(struct process_state *const *list, size_t count) {
+  static const struct system_v none;
+  for (size_t i = 0; i < count; i++)
+    if (list[i]->pid != list[i]->engine->debugger)
+      return objects_of(list[i]);
+  return &none;
+}
+
+static void save_segment(const struct system_v_object *o, uint32_t space, struct image_writer *w,
+                         struct file_sources *sources, uint64_t *bytes) {
+  struct shared_source *source = must_alloc(sizeof *source);
+  source->run = must_alloc((o->runs + 1) * sizeof *source->run);
+  for (size_t i = 0; i < o->runs; i++)
+    source->run[i] = o->run[i];
+  save_runs(source, o->runs, space, w, sources, bytes);
+}
+
+void save_system_v(const struct system_v *v, const Snapback__Image__Image *image, struct image_writer *w,
+                   struct file_sources *sources, uint64_t *bytes) {
+  for (size_t i = 0; i < v->count; i++)
+    if (v->item[i].kind == SEGMENT)
+      save_segment(&v->item[i], image->system_v[i]->space, w, sources, bytes);
 }
 
 // ---- kept files ----

@@ -66,6 +66,10 @@ struct file_sources {
 };
 void save_shared(const struct describing *d, struct process_state *const *list, size_t count, struct image_writer *w,
                  struct file_sources *sources, uint64_t *bytes);
+// System V objects: those of the program, not of its debugger.
+const struct system_v *save_objects(struct process_state *const *list, size_t count);
+void save_system_v(const struct system_v *v, const Snapback__Image__Image *image, struct image_writer *w,
+                   struct file_sources *sources, uint64_t *bytes);
 void save_describe_kept_files(struct describing *d, const struct process_state *s, bool writable_too);
 int save_kept_files(const struct describing *d, struct image_writer *w, struct file_sources *sources, uint64_t *bytes,
                     struct error *e);

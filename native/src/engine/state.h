@@ -19,6 +19,7 @@
 #include "resource/pending.h"
 #include "resource/shared_memory.h"
 #include "resource/signals.h"
+#include "resource/system_v.h"
 #include "resource/timers.h"
 #include "resource/working_directory.h"
 #include "trace/arch/arch.h"
@@ -126,6 +127,8 @@ struct process_state {
   struct timers timers;
   struct working_directory directory;
   struct process_attributes attributes;
+  struct system_v_views views;  // its template has none of them
+  struct semaphore_adjustments adjustments;
   struct page_range *kept_out;  // memory that the program keeps out of its own clones
   size_t kept_out_count;
   struct breakpoint_byte *breakpoint;  // inserted by a debugger when it was taken
@@ -140,6 +143,7 @@ struct snapshot {
   struct process_state **process;
   size_t processes;
   uint64_t pause_us;
+  struct system_v system_v;
   struct kept_files files;  // where files are rewound with the program: see engine/files.h
 };
 
@@ -195,7 +199,11 @@ struct engine {
   struct kept_files early_files;   // the same, as they were shortly before it
   struct files_plan *files_plan;   // of the rewind under way
   char files_note[384];
-  struct shortfalls shortfalls;  // of the rewind or restart under way
+  bool holds_system_v;             // the session has an IPC namespace of its own
+  bool has_system_v;               // the next one is filled
+  struct system_v system_v;        // of the snapshot that is being taken
+  struct system_v *system_v_back;  // of the one to which a rewind or restart under way goes; NULL: none
+  struct shortfalls shortfalls;    // of the rewind or restart under way
 };
 
 // freeze.c
@@ -228,6 +236,20 @@ int attributes_capture(struct executor *main, struct process_state *s, struct er
 bool attributes_are_lost(const struct process_state *s);
 int attributes_put_back(struct process_state *s, struct executor *main, struct error *e);  // last of all but registers
 
+// system_v.c: what a capture and a rewind do about System V objects; nothing where they are the host's.
+int objects_capture(struct process_state *s, struct error *e);  // of the whole session, once a snapshot
+void objects_take(struct engine *g, struct system_v *ret);
+void objects_forget(struct engine *g);
+const struct system_v *objects_of(const struct process_state *s);  // of its snapshot
+int objects_plan(struct snapshot *whole, struct error *e);         // nothing is changed yet
+int objects_detach(struct process_state *s, struct executor *main,
+                   struct error *e);  // in each process that is kept; then
+int objects_put_back(struct engine *g, struct error *e);
+int objects_attach_all(struct process_state *s, struct executor *main, struct error *e);  // to a copy of its template
+int objects_adjust(struct process_state *s, struct executor *main, struct error *e);
+int objects_finish(struct engine *g, struct error *e);
+void objects_let_go(struct engine *g);  // whatever has become of it
+
 // memory_fields.c
 struct prctl_mm_map;
 int64_t memory_fields_set(struct executor *x, const struct prctl_mm_map *fields, const void *vector, size_t size,
@@ -243,7 +265,7 @@ int template_make(struct executor *main, bool sibling, struct template *ret, str
 // Takes a template that was made with `sibling` false over from its tracer, which has to be in a quiet state.
 int template_take_over(struct template *t, struct executor *tracer, uint64_t instruction, struct error *e);
 // Sets it to rest, the process being held still.
-int template_settle(struct template *t, uint64_t area, uint64_t instruction, struct error *e);
+int template_settle(struct template *t, const struct process_state *s, struct error *e);
 void template_end(struct engine *g, struct template *t);
 // One that has ended and is not our own child stays a zombie until its parent is made to reap it: capture.c does.
 void template_note_end(struct engine *g, pid_t pid);
@@ -333,7 +355,7 @@ int zombie_make(struct process_state *parent, struct executor *main, const struc
 
 // survey.c: refuses by name what cannot be captured.
 int survey_processes(const struct engine *g, pid_t pid, struct error *e);
-int survey_mappings(pid_t pid, const struct mappings *maps, struct error *e);
+int survey_mappings(const struct engine *g, pid_t pid, const struct mappings *maps, struct error *e);
 int survey_filter(pid_t pid, struct error *e);
 struct tree;
 int survey_sharing(const struct tree *t, struct error *e);  // what parents and children may not share

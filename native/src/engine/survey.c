@@ -37,8 +37,8 @@ int survey_processes(const struct engine *g, pid_t pid, struct error *e) {
   return 0;
 }
 
-static const char *refused_mapping(const struct mapping *m) {
-  if (strncmp(m->name, "/SYSV", 5) == 0)
+static const char *refused_mapping(const struct engine *g, const struct mapping *m) {
+  if (mapping_is_system_v(m) && !g->holds_system_v)
     return "System V shared memory";
   if (strncmp(m->name, "anon_inode:", 11) == 0)
     return m->name + 11;
@@ -47,9 +47,9 @@ static const char *refused_mapping(const struct mapping *m) {
   return NULL;
 }
 
-int survey_mappings(pid_t pid, const struct mappings *maps, struct error *e) {
+int survey_mappings(const struct engine *g, pid_t pid, const struct mappings *maps, struct error *e) {
   for (size_t i = 0; i < maps->count; i++) {
-    const char *what = refused_mapping(&maps->item[i]);
+    const char *what = refused_mapping(g, &maps->item[i]);
     if (what)
       return error_set(e, ERROR_REFUSED,
                        "process %d has %s mapped at %#lx, which snapshots cannot hold yet: unmap it, or take the "

@@ -105,11 +105,13 @@ int template_take_over(struct template *t, struct executor *tracer, uint64_t ins
 }
 
 // A template leaves the session and the group, whose numbers it would keep busy, and holds no descriptors. To leave the
-// table that it shares the kernel copies it and closes the copy: nobody else may close anything meanwhile.
-static int leave_all(struct executor *x, struct error *e) {
+// table that it shares the kernel copies it and closes the copy: nobody else may close anything meanwhile. Who uses
+// System V memory is counted, and what is removed goes with its last user.
+static int leave_all(struct executor *x, const struct system_v_views *views, struct error *e) {
   struct batch *b = batch_new();
   (void)CALL(b, SYS_setsid, NUMBER(0));
   unsigned closed = CALL(b, SYS_close_range, NUMBER(0), NUMBER(~0U), NUMBER(CLOSE_RANGE_UNSHARE));
+  system_v_views_add_unmapping(views, b);
   int r = executor_run(x, b, e);
   if (r == 0 && batch_result(b, closed) < 0)
     r = error_set_errno(e, (int)batch_result(b, closed), "cannot close the descriptors of a template");
@@ -117,15 +119,15 @@ static int leave_all(struct executor *x, struct error *e) {
   return r;
 }
 
-int template_settle(struct template *t, uint64_t area, uint64_t instruction, struct error *e) {
+int template_settle(struct template *t, const struct process_state *s, struct error *e) {
   if (await_stopped(t->pid, e) < 0)
     return -1;
   int r = fault(FAULT_capture_template);
   if (r < 0)
     return error_set_errno(e, r, "cannot set template %d to rest", t->pid);
-  if (executor_adopt(executor_self(), t->pid, area, instruction, true, &t->x, e) < 0)
+  if (executor_adopt(executor_self(), t->pid, s->area, s->instruction, true, &t->x, e) < 0)
     return -1;
-  return leave_all(t->x, e);
+  return leave_all(t->x, &s->views, e);
 }
 
 int template_mappings(const struct process_state *s, struct mappings *ret) {
@@ -134,8 +136,10 @@ int template_mappings(const struct process_state *s, struct mappings *ret) {
     mappings_done(ret);
     return -ESRCH;  // killed, and not reaped yet: what has no memory must not be taken for the program's
   }
-  if (r == 0)
+  if (r == 0) {
     mappings_cut(ret, s->area, s->area + EXECUTOR_AREA);
+    system_v_views_add(&s->views, ret);
+  }
   return r;
 }
 

@@ -240,12 +240,19 @@ static void give_terminal_back(const struct snapshot *whole) {
   }
 }
 
+static int put_objects_back(struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->whole->processes; i++)
+    if (t->part[i].fate == KEPT && objects_detach(t->part[i].s, t->part[i].w.main, t->e) < 0)
+      return -1;
+  return objects_put_back(t->engine, t->e);
+}
+
 static int change(struct tree_rewinding *t) {
   if (files_put_back(t->engine, t->e) < 0)
     return -1;
   t->is_changed = true;
   journal_set_changing(true);
-  if (end_surplus(t) < 0)
+  if (end_surplus(t) < 0 || put_objects_back(t) < 0)
     return -1;
   for (size_t i = 0; i < t->whole->processes; i++) {
     struct part *p = &t->part[i];
@@ -256,7 +263,7 @@ static int change(struct tree_rewinding *t) {
     return -1;
   if (!is_debugged(t))
     give_terminal_back(t->whole);
-  return put_stops_back(t);
+  return objects_finish(t->engine, t->e) < 0 ? -1 : put_stops_back(t);
 }
 
 // ---- the end ----
@@ -272,6 +279,7 @@ static void note_terminals(struct rewind_report *report) {
 static void release(struct tree_rewinding *t) {
   struct error ignored = {0};
   journal_set_changing(false);
+  objects_let_go(t->engine);
   note_terminals(t->report);
   ptys_forget();  // before the program can close its own
   for (size_t i = 0; t->part && i < t->whole->processes; i++) {
@@ -322,7 +330,10 @@ static int begin(struct tree_rewinding *t) {
     return error_set_errno(t->e, r, "cannot hold the threads of process %d", t->whole->process[0]->pid);
   if (hold_tree(t) < 0)
     return -1;
-  return decide(t) < 0 || check_zombies(t) < 0 || files_prepare(t->whole, t->e) < 0 || prepare(t) < 0 ? -1 : 0;
+  return decide(t) < 0 || check_zombies(t) < 0 || objects_plan(t->whole, t->e) < 0 ||
+                 files_prepare(t->whole, t->e) < 0 || prepare(t) < 0
+             ? -1
+             : 0;
 }
 
 static int check_templates(const struct snapshot *whole, struct error *e) {

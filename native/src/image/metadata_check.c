@@ -24,6 +24,7 @@ enum {
   LIMITS = 16,
   AFFINITY_MAX = 1024,
   SETTINGS_MAX = 64,
+  SEMAPHORE_MAX = 32767,
   PROCESSES_MAX = 4096,
   LAST_DESCRIPTOR = 1 << 30,
 };
@@ -72,6 +73,12 @@ static void names_done(struct names *n) {
   free(n->objects.item);
 }
 
+static void collect_system_v(struct names *n) {
+  for (size_t i = 0; i < n->m->n_system_v; i++)
+    if (n->m->system_v[i]->kind == SNAPBACK__IMAGE__SYSTEM_VKIND__SYSTEM_V_KIND_SEGMENT)
+      number_add(&n->spaces, n->m->system_v[i]->space);
+}
+
 static void collect_process(struct names *n, const Snapback__Image__Process *p) {
   number_add(&n->spaces, p->space);
   number_add(&n->pids, (uint32_t)p->pid);
@@ -88,6 +95,7 @@ static bool collect(struct names *n) {
     number_add(&n->spaces, n->m->shared_object[i]->space);
     number_add(&n->objects, n->m->shared_object[i]->id);
   }
+  collect_system_v(n);
   for (size_t i = 0; i < n->m->n_kept_file; i++)
     number_add(&n->spaces, n->m->kept_file[i]->space);
   for (size_t i = 0; i < n->m->n_open_file; i++)
@@ -112,6 +120,7 @@ static bool mapping_sound(const struct names *n, const Snapback__Image__Mapping 
   switch (m->kind) {
   case MAPPING_KIND(ANONYMOUS):
   case MAPPING_KIND(KERNEL):
+  case MAPPING_KIND(SYSTEM_V):
     return true;
   case MAPPING_KIND(FILE_PRIVATE):
   case MAPPING_KIND(FILE_SHARED):
@@ -198,6 +207,14 @@ static bool tables_sound(const Snapback__Image__Process *p) {
          (p->signal_actions.len == 0 || p->signal_actions.len == SIGNAL_ACTION_BYTES);
 }
 
+static bool adjustments_sound(const Snapback__Image__Process *p) {
+  for (size_t i = 0; i < p->n_adjustment; i++)
+    if (p->adjustment[i]->value < -SEMAPHORE_MAX - 1 || p->adjustment[i]->value > SEMAPHORE_MAX ||
+        p->adjustment[i]->number > INT32_MAX)
+      return false;
+  return true;
+}
+
 static bool timers_sound(const Snapback__Image__Process *p) {
   for (size_t i = 0; i < p->n_interval_timer; i++)
     if (!span_sound(p->interval_timer[i]->value_ns) || !span_sound(p->interval_timer[i]->interval_ns))
@@ -257,7 +274,7 @@ static const char *fault_of_process(const struct names *n, const Snapback__Image
     return "describes threads that cannot be";
   if (!descriptors_sound(n, p))
     return "describes descriptors that cannot be";
-  return ranges_sound(p) && limits_sound(p) && timers_sound(p) && family_sound(p)
+  return ranges_sound(p) && adjustments_sound(p) && limits_sound(p) && timers_sound(p) && family_sound(p)
              ? NULL
              : "describes a process that cannot be";
 }
@@ -285,6 +302,26 @@ static bool open_file_sound(const struct names *n, const Snapback__Image__OpenFi
   return open_file_kinds_sound(f) && f->outside_number >= -1 && f->outside_number <= 2;
 }
 
+// Sizes are the kernel's to refuse; what is in an object fits into it.
+static bool system_v_sound(const Snapback__Image__SystemVObject *o) {
+  for (size_t i = 0; i < o->n_value; i++)
+    if (o->value[i] > SEMAPHORE_MAX)
+      return false;
+  for (size_t i = 0; i < o->n_message; i++)
+    if (o->message[i]->type < 1)
+      return false;
+  switch (o->kind) {
+  case SNAPBACK__IMAGE__SYSTEM_VKIND__SYSTEM_V_KIND_SEGMENT:
+    return o->id >= 0 && o->size && o->size <= INT64_MAX / 2 && o->mode <= 0777;
+  case SNAPBACK__IMAGE__SYSTEM_VKIND__SYSTEM_V_KIND_SEMAPHORES:
+    return o->id >= 0 && o->size && o->size == o->n_value && o->mode <= 0777;
+  case SNAPBACK__IMAGE__SYSTEM_VKIND__SYSTEM_V_KIND_QUEUE:
+    return o->id >= 0 && o->size <= INT64_MAX / 2 && o->mode <= 0777;
+  default:
+    return false;
+  }
+}
+
 static bool shared_parts_sound(const struct names *n) {
   const Snapback__Image__Image *m = n->m;
   for (size_t i = 0; i < m->n_open_file; i++)
@@ -295,6 +332,9 @@ static bool shared_parts_sound(const struct names *n) {
       return false;
   for (size_t i = 0; i < m->n_shared_object; i++)
     if (m->shared_object[i]->kind <= OBJECT_KIND(UNSPECIFIED) || m->shared_object[i]->kind > OBJECT_KIND(FILE))
+      return false;
+  for (size_t i = 0; i < m->n_system_v; i++)
+    if (!system_v_sound(m->system_v[i]))
       return false;
   for (size_t i = 0; i < m->n_kept_file; i++)
     if (!m->kept_file[i]->file)

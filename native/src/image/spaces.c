@@ -49,6 +49,9 @@ int image_check_spaces(const struct image *i, struct error *e) {
     meet_sized(&s, m->shared_object[n]->space, m->shared_object[n]->size);
   for (size_t n = 0; n < m->n_kept_file; n++)
     meet_sized(&s, m->kept_file[n]->space, m->kept_file[n]->file->size);
+  for (size_t n = 0; n < m->n_system_v; n++)
+    if (m->system_v[n]->space)
+      meet_sized(&s, m->system_v[n]->space, m->system_v[n]->size);
   if (s.fit && s.met == i->extent_count)
     return 0;
   return error_set(e, ERROR_FAILED, "%s is damaged: it holds pages that belong to nothing", i->own.path);

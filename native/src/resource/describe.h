@@ -13,6 +13,7 @@
 #include "resource/descriptors.h"
 #include "resource/pending.h"
 #include "resource/shared_memory.h"
+#include "resource/system_v.h"
 #include "resource/timers.h"
 
 struct content;
@@ -75,5 +76,9 @@ uint32_t shared_object_id(const struct describing *d, uint64_t device, uint64_t 
 void pending_describe(const struct pending_signals *p, ProtobufCBinaryData **ret, size_t *ret_count);
 void process_attributes_describe(const struct process_attributes *a, Snapback__Image__Process *process);
 void thread_attributes_describe(const struct thread_attributes *a, Snapback__Image__Thread *thread);
+// After all other spaces have their numbers.
+void system_v_describe(struct describing *d, const struct system_v *v);
+void system_v_process_describe(const struct system_v_views *views, const struct semaphore_adjustments *adjustments,
+                               Snapback__Image__Process *process);
 void timers_describe(const struct timers *t, Snapback__Image__Process *process);
 void descriptors_describe(struct describing *d, const struct descriptors *all, Snapback__Image__Process *process);

@@ -64,9 +64,10 @@ static pid_t choose_start(pid_t max) {
   return max / 2;
 }
 
-int namespaces_prepare(struct namespaces *n, bool none, struct error *e) {
+int namespaces_prepare(struct namespaces *n, bool none, bool host_objects, struct error *e) {
   *n = (struct namespaces){.none = none,
                            .user = !none && !may_administrate(),
+                           .objects = !none && !host_objects,
                            .uid = geteuid(),
                            .gid = getegid(),
                            .bounding = bounding_set()};
@@ -82,13 +83,17 @@ int namespaces_prepare(struct namespaces *n, bool none, struct error *e) {
 static pid_t raw_clone(unsigned long flags) { return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0); }
 
 pid_t namespaces_fork(struct namespaces *n, struct error *e) {
-  unsigned long flags = n->none ? 0 : CLONE_NEWPID | CLONE_NEWNS;
+  unsigned long flags = n->none ? 0 : CLONE_NEWPID | CLONE_NEWNS | (n->objects ? CLONE_NEWIPC : 0);
   pid_t pid = raw_clone(flags | (n->user ? CLONE_NEWUSER : 0));
   if (pid < 0 && n->none)
     return error_set_errno(e, -errno, "cannot make a process for the session's supervisor");
   if (pid < 0 && errno == EPERM && !n->user) {  // root of a container that may not: as an ordinary user, then
     n->user = true;
     pid = raw_clone(flags | CLONE_NEWUSER);
+  }
+  if (pid < 0 && errno == EINVAL && n->objects) {  // a kernel without IPC namespaces
+    n->objects = false;
+    return namespaces_fork(n, e);
   }
   if (pid < 0) {
     char reason[512];
@@ -136,6 +141,12 @@ static void start_above_host(struct namespaces *n) {
   n->start = host_max + (pid_t)(strtol(self, NULL, 10) % ((max - host_max) / ROOM - 1)) * ROOM + ROOM / 2;
 }
 
+// The host's message queues are not those that mq_open(3) makes here. Where there is no such folder, nobody looks.
+static void mount_queues(const struct namespaces *n) {
+  if (n->objects)
+    (void)mount("mqueue", "/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
 static int set_start(struct namespaces *n, struct error *e) {
   start_above_host(n);
   _cleanup_free_ char *text = must_format("%d", (int)n->start);
@@ -152,6 +163,7 @@ int namespaces_enter(struct namespaces *n, struct error *e) {
   (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   if ((n->user && map_user(n, e)) || mount_proc(e) || set_start(n, e))
     return -1;
+  mount_queues(n);
   return 0;
 }
 

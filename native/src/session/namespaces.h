@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0
-// The namespaces of a session: process numbers of its own, a /proc that shows them, and, for those who are not root,
+// The namespaces of a session: process numbers of its own, a /proc that shows them, IPC objects of its own (if they are
+// wanted: ids can be given back only in a namespace that nobody else uses), and, for those who are not root,
 // the user namespace (identity map) without which neither can be had.
 #pragma once
 
@@ -12,6 +13,7 @@
 struct namespaces {
   bool none;          // the session stays in those of the host
   bool user;          // a user namespace is needed
+  bool objects;       // System V objects and POSIX message queues of its own
   pid_t start;        // process numbers inside begin here: the host has none for a long way
   pid_t host_max;     // and never reaches this number
   int host_proc;      // the host's /proc
@@ -21,7 +23,7 @@ struct namespaces {
 };
 
 // In the outer process: what is needed, and the number to start with. `none`: no namespaces at all.
-int namespaces_prepare(struct namespaces *n, bool none, struct error *e);
+int namespaces_prepare(struct namespaces *n, bool none, bool host_objects, struct error *e);
 
 // As fork(): in the child, which is process 1 of the new namespaces, 0; else its number, or -1 and `e`.
 pid_t namespaces_fork(struct namespaces *n, struct error *e);

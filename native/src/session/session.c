@@ -35,7 +35,7 @@ static int run(struct session *s, struct error *e) {
   s->foreground = o.foreground;
   if (s->options->follow && outer_follow(&o, s->options->follow, e))
     return 2;
-  if (namespaces_prepare(&s->namespaces, s->options->on_host, e) || split(s, &o, e))
+  if (namespaces_prepare(&s->namespaces, s->options->on_host, s->options->host_objects, e) || split(s, &o, e))
     return 2;
   outer_serve(&o, e);
   address_unlink(s->address);

@@ -181,6 +181,7 @@ struct session_options {
   struct auto_settings autos;
   struct image_settings images;
   bool rewinds_files;        // files that the program writes are rewound with it
+  bool host_objects;         // System V objects and POSIX message queues are the host's
   pid_t follow;              // the session ends when this process does; 0: none
   pid_t attach;              // a process that runs already is taken under control (attached.h); 0: none
   bool on_host;              // the session has no namespaces of its own

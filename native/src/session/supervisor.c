@@ -277,6 +277,8 @@ void supervisor_run(struct session *s) {
   s->engine = engine_new();
   if (o->rewinds_files)
     engine_rewind_files(s->engine);
+  if (s->namespaces.objects)
+    engine_hold_system_v(s->engine);
   watch_children(s);
   clients_prepare(s);
   (void)loop_watch(s->loop, s->link, POLLIN, on_order, s);

@@ -18,6 +18,7 @@ CAPTURE = {
     "capture_descriptors": "cannot read descriptor",
     "capture_shared": "shared memory",
     "capture_attributes": "attributes",
+    "capture_system_v": "System V",
     "capture_pages": "which pages",
     "capture_clone": "not enough memory for a template",
     "capture_template": "cannot set template",
@@ -38,6 +39,7 @@ REWIND_UNDER_WAY = {
     "rewind_signals": "pending signals",
     "rewind_timers": "timers",
     "rewind_attributes": "attributes",
+    "rewind_system_v": "System V",
     "rewind_threads": "thread",
 }
 REBUILD = {"rebuild_clone": "cannot build process"}

@@ -28,7 +28,7 @@ REFUSALS = {
     "interval-timer": None,
     "posix-timer": None,
     "pending-signal": None,
-    "sysv-memory": r"System V shared memory",
+    "sysv-memory": None,
     "lease": r"lease",
     "no-main-thread": r"main thread of process \d+ has ended",
 }
@@ -77,6 +77,16 @@ class Refusals(support.TestCase):
         for what, pattern in REFUSALS.items():
             with self.subTest(what):
                 self.check(what, pattern)
+
+    def test_memory_of_the_host_is_refused(self):
+        journal = support.Journal(self.folder)
+        session = self._start(["launch", "--ipc=host"], ["--", PROGRAM, "sysv-memory"], None, False, None,
+                              self.environment(**journal.environment()), True, None)
+        support.wait_for(lambda: journal.last() >= 2, "the program with memory of the host's")
+        outcome = session.run("snapshot")
+        self.assertEqual(outcome.status, 2)
+        self.check_sentence(outcome.message, r"process \d+ has System V shared memory mapped at 0x[0-9a-f]+, .* cannot hold")
+        self.finish(session, journal)
 
     def test_32_bit_program_is_refused(self):
         session = self.launch([NARROW])
