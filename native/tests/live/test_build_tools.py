@@ -170,8 +170,8 @@ echo right > result
         terminal.expect(r"\[2\]\+\s+Stopped\s+sleep 2000\s+.*ready> ")
         first = session.snapshot()
         for _ in range(2):
-            terminal.send("kill %1; wait %1; kill -9 %2; wait; echo g''one\n")
-            terminal.expect(r"gone\s+.*ready> ")
+            terminal.send("kill %1; wait %1; kill -9 %2; wait %2; echo g''one\n")
+            terminal.expect(r"gone\b(?s:.*)ready> ")
             session.rewind(first)
             self.check_jobs(terminal)
         session = self.go_on_elsewhere(session, terminal=True)
