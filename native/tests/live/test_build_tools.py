@@ -178,6 +178,8 @@ echo right > result
         self.check_jobs(session.terminal)
         session.terminal.send("fg %2\n")
         session.terminal.expect("sleep 2000")
+        support.wait_for(lambda: [support.state_of(p) for p in session.processes() if "sleep 2000" in support.describe(p)] == ["S"],
+                         "the job to go on, which it does in the foreground")
         session.terminal.send("\x03")
         session.terminal.expect("ready> ")
         session.terminal.send("kill %1; wait; exit 3\n")
