@@ -12,6 +12,7 @@
   X(capture_threads)     /* a thread's registers cannot be read */                   \
   X(capture_signals)     /* the pending signals cannot be read */                    \
   X(capture_descriptors) /* a descriptor cannot be read */                           \
+  X(capture_sockets)     /* a socket cannot be read */                               \
   X(capture_shared)      /* shared memory cannot be copied */                        \
   X(capture_terminal)    /* a pseudo-terminal cannot be read */                      \
   X(capture_system_v)    /* System V objects cannot be read */                       \
@@ -22,13 +23,14 @@
   X(files_full)          /* no room for the contents of files */                     \
   X(application_answer)  /* the program's own call cannot be answered */             \
   /* rewind, before anything is changed: the program goes on where it was */         \
-  X(rewind_freeze) /* the threads cannot be held */                                  \
-  X(rewind_area)   /* no memory for our area in the process */                       \
-  X(rewind_plan)   /* the mappings cannot be read */                                 \
-  X(files_reserve) /* no room for the old contents of files */                       \
-  X(files_write)   /* a file cannot be written to */                                 \
-  X(rewind_open)   /* a file of the snapshot cannot be opened again */               \
-  X(new_terminal)  /* no pseudo-terminal can be made */                              \
+  X(rewind_freeze)  /* the threads cannot be held */                                 \
+  X(rewind_area)    /* no memory for our area in the process */                      \
+  X(rewind_plan)    /* the mappings cannot be read */                                \
+  X(files_reserve)  /* no room for the old contents of files */                      \
+  X(files_write)    /* a file cannot be written to */                                \
+  X(rewind_sockets) /* a socket cannot be made anew */                               \
+  X(rewind_open)    /* a file of the snapshot cannot be opened again */              \
+  X(new_terminal)   /* no pseudo-terminal can be made */                             \
   /* rewind, under way: the process is built anew from its template */               \
   X(rewind_end_threads)  /* a surplus thread does not end */                         \
   X(rewind_mappings)     /* a mapping cannot be put back */                          \
@@ -36,6 +38,7 @@
   X(rewind_pages)        /* a page cannot be written */                              \
   X(rewind_shared)       /* shared memory cannot be written */                       \
   X(rewind_descriptors)  /* a descriptor cannot be placed */                         \
+  X(rewind_queues)       /* a socket's queue cannot be filled */                     \
   X(rewind_signals)      /* a pending signal cannot be put back */                   \
   X(rewind_timers)       /* a timer cannot be put back */                            \
   X(rewind_system_v)     /* System V objects cannot be put back */                   \
@@ -64,6 +67,7 @@
   X(restart_move)     /* no failure: pages cannot be moved to where they belong */   \
   X(restart_objects)  /* shared memory cannot be made */                             \
   X(restart_pipes)    /* a pipe cannot be made */                                    \
+  X(restart_sockets)  /* a socket cannot be made */                                  \
   X(restart_limits)   /* a limit cannot be set */                                    \
   X(restart_bridge)   /* no failure: the vdso counts as another kernel's */          \
   X(restart_fork)     /* a process of a tree cannot be made */                       \

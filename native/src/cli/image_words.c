@@ -56,7 +56,7 @@ const char *word_of_mapping_kind(Snapback__Image__MappingKind kind) {
 const char *word_of_open_file_kind(Snapback__Image__OpenFileKind kind) {
   static const char *const words[] = {"unknown", "file",     "device",  "terminal",      "pipe",
                                       "fifo",    "eventfd",  "epoll",   "shared memory", "outside",
-                                      "proc",    "debugger", "timerfd", "signalfd"};
+                                      "proc",    "debugger", "timerfd", "signalfd",      "socket"};
   return (size_t)kind < sizeof words / sizeof *words ? words[kind] : words[0];
 }
 

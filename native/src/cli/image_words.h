@@ -19,6 +19,7 @@ char *text_of_command(const Snapback__Image__Image *m);
 char *text_of_place(const Snapback__Image__Place *p);  // "transfer at bank.c:41 (breakpoint 1)"
 
 const char *word_of_mapping_kind(Snapback__Image__MappingKind kind);
+char *text_of_socket(const Snapback__Image__Socket *s);
 const char *word_of_open_file_kind(Snapback__Image__OpenFileKind kind);
 const char *text_of_protection(const Snapback__Image__Mapping *m);  // "rw-p"; valid until the next call
 

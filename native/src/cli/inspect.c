@@ -36,6 +36,8 @@ char *text_of_open_file(const Snapback__Image__OpenFile *f) {
                        f->timer->interval_ns, f->count);
   case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_SIGNALFD:
     return must_format("signals %#" PRIx64, f->signals);
+  case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_SOCKET:
+    return text_of_socket(f->socket);
   case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_EPOLL:
     return must_format("watches %zu", f->n_watch);
   case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_SHARED_OBJECT:

@@ -130,7 +130,8 @@ static int capture_with(struct frozen *f, struct process_state *s, struct execut
     return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
   r = reap_ended_templates(s->engine, main, e) < 0 ||
               descriptors_capture(s->pid, s->engine->debugger == s->pid,
-                                  s->engine->tree ? &s->engine->tree->writers : NULL, &s->descriptors, e) < 0 ||
+                                  s->engine->tree ? &s->engine->tree->writers : NULL,
+                                  s->engine->tree ? s->engine->tree->sockets : NULL, &s->descriptors, e) < 0 ||
               working_directory_capture(s->pid, &s->directory, e) < 0 || capture_shared_memory(s, main, &maps, e) < 0 ||
               files_capture(s, &maps, e) < 0 || threads_capture(f, main, s, e) < 0 ||
               capture_identity(s, main, e) < 0 || relatives_capture(s, main, e) < 0 ||
@@ -242,7 +243,18 @@ static int capture_one(struct capturing *c, size_t i, struct error *e) {
   return capture_held(is_debugged ? c->first : &m->frozen, s, !is_debugged && m->parent == getpid(), e);
 }
 
+static int capture_sockets(struct capturing *c, struct error *e) {
+  _cleanup_free_ pid_t *pids = must_alloc((c->count + 1) * sizeof *pids);
+  size_t count = 0;
+  for (size_t i = 0; i < c->count; i++)
+    if (c->process[i]->pid != c->engine->debugger)
+      pids[count++] = c->process[i]->pid;
+  return count ? sockets_capture(pids, count, &c->tree.sockets, e) : 0;
+}
+
 static int capture_all(struct capturing *c, struct error *e) {
+  if (capture_sockets(c, e) < 0)
+    return -1;
   for (size_t i = 0; c->count > 1 && i < c->count; i++)
     pipe_ends_add(&c->tree.writers, c->process[i]->pid);
   for (size_t i = 0; i < c->count; i++) {

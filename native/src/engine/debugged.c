@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "engine/affinity.h"
+#include "engine/connections.h"
 #include "engine/files.h"
 #include "engine/host.h"
 #include "engine/pad.h"
@@ -402,9 +403,13 @@ int debugged_rewind_untold(struct debugged *d, struct snapshot *whole, struct re
   d->inferior.untold = true;
   if (require_stopped(d, e) < 0)
     return -1;
-  int r = objects_plan(whole, e) < 0 || files_prepare(whole, e) < 0 || put_objects_back(d, s, e) < 0
+  int r = objects_plan(whole, e) < 0 || files_prepare(whole, e) < 0 || connections_prepare(whole, &s->pid, 1, e) < 0 ||
+                  put_objects_back(d, s, e) < 0
               ? -1
               : rewind_held(&d->inferior, s, report, e);
+  if (r == 0 && connections_put_back(whole, e) < 0)
+    r = -2;
+  connections_rewound(whole, report);
   files_rewound(whole, report);
   for (size_t i = 0; r == 0 && i < s->threads; i++)
     r = set_debug_registers(d, &s->thread[i], e);

@@ -53,6 +53,8 @@ static int check_processes(struct restart_tree *t, struct error *e) {
         restart_check_environment(r, e) < 0)
       return -1;
   }
+  if (!t->item[0].options.debugger && recreation_check_sockets(t->files.metadata, e) < 0)
+    return -1;
   return restart_check_environment_lines(t, e) < 0 || restart_plan_births(t, e) < 0 ? -1 : 0;
 }
 
@@ -185,7 +187,10 @@ static int make_memory_of_all(struct restarting_tree *t, struct error *e) {
 
 // Children before their parents, which are to have no other signals than those that waited then.
 static int make_all(struct restarting_tree *t, struct error *e) {
-  if (recreation_make_pipes(&t->tree->files, e) < 0)
+  struct recreation *files = &t->tree->files;
+  if (recreation_make_pipes(files, e) < 0 ||
+      recreation_describe_sockets(files, t->tree->item[0].process->is_debugger, e) < 0 ||
+      sockets_plan(files->sockets, NULL, 0, e) < 0)
     return -1;
   for (size_t i = t->tree->count; i-- > 0;) {
     struct restarting *w = &t->item[i];
@@ -193,7 +198,7 @@ static int make_all(struct restarting_tree *t, struct error *e) {
     if (make_process(w, e) < 0 || finish(w, e) < 0 || restart_stop(t, i, e) < 0)
       return -1;
   }
-  return 0;
+  return sockets_put_back(files->sockets, e);
 }
 
 static void begin(struct restarting_tree *t) {
@@ -227,6 +232,13 @@ static void note_terminals(struct restart_tree *t) {
     (void)snprintf(t->note, sizeof t->note, "terminals of the program have other numbers: %s", moves);
 }
 
+static void note_sockets(struct restart_tree *t) {
+  size_t used = strlen(t->note);
+  const char *note = t->files.sockets ? t->files.sockets->note : "";
+  if (*note)
+    (void)snprintf(t->note + used, sizeof t->note - used, "%s%s", used ? "; " : "", note);
+}
+
 int restart_held(struct engine *g, struct restart_tree *tree, struct frozen *ret, struct error *e) {
   struct restarting_tree t = {.engine = g, .tree = tree};
   begin(&t);
@@ -238,6 +250,8 @@ int restart_held(struct engine *g, struct restart_tree *tree, struct frozen *ret
   system_v_done(&t.system_v);
   recreation_close_pipes(&tree->files);
   note_terminals(tree);
+  note_sockets(tree);
+  sockets_let_go(tree->files.sockets);
   ptys_forget();
   shared_files_done(&t.shared);
   for (size_t i = 0; i < tree->count; i++) {

@@ -203,12 +203,22 @@ static int check_directory(struct restart *r, struct error *e) {
   return S_ISDIR(st.st_mode) ? 0 : error_set(e, ERROR_REFUSED, "%s is not a folder", r->directory);
 }
 
-static bool is_of_process(const struct restart *r, uint32_t id) {
-  for (size_t i = 0; i < r->process->n_descriptor; i++)
-    if (r->process->descriptor[i]->open_file == id)
+static bool is_of(const Snapback__Image__Process *p, uint32_t id) {
+  for (size_t i = 0; i < p->n_descriptor; i++)
+    if (p->descriptor[i]->open_file == id)
       return true;
   return false;
 }
+
+// What no process has is on its way through a socket.
+static bool is_in_flight(const struct restart *r, uint32_t id) {
+  for (size_t i = 0; i < r->metadata->n_process; i++)
+    if (is_of(r->metadata->process[i], id))
+      return false;
+  return true;
+}
+
+static bool is_of_process(const struct restart *r, uint32_t id) { return is_of(r->process, id) || is_in_flight(r, id); }
 
 int restart_check_files(struct restart *r, struct error *e) {
   if (check_executable(r, e) < 0 || check_mappings(r, e) < 0)

@@ -47,7 +47,7 @@ struct restart_tree {
   struct restart *item;  // as in the image: parents before their children
   size_t count;
   struct recreation files;
-  char note[256];
+  char note[640];
 };
 
 // A restart under way.

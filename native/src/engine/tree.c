@@ -197,6 +197,7 @@ void tree_thaw(struct engine *g, struct tree *t) {
     thaw(&t->item[i].frozen);
   pipe_ends_done(&t->writers);
   file_census_done(&t->files);
+  sockets_release(t->sockets);
   free(t->item);
   *t = (struct tree){0};
   g->tree = NULL;

@@ -23,6 +23,7 @@ struct tree {
   pid_t first, debugger;     // a program that a debugger holds; 0: all are ours to hold
   struct pipe_ends writers;  // while it is captured
   struct file_census files;  // the same
+  struct sockets *sockets;   // of all of them, while it is captured
 };
 
 // Holds every process of the session that is not our own. While it lasts, engine.tree is this one.

@@ -20,6 +20,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "engine/affinity.h"
+#include "engine/connections.h"
 #include "engine/files.h"
 #include "engine/host.h"
 #include "engine/tree_rewind.h"
@@ -43,6 +44,15 @@ static int prepare_first(struct tree_rewinding *t, struct part *p) {
   p->w.leaves_threads = true;
   p->is_prepared = true;
   return 0;
+}
+
+static int prepare_sockets(struct tree_rewinding *t) {
+  _cleanup_free_ pid_t *living = must_alloc((t->tree.count + 1) * sizeof *living);
+  size_t count = 0;
+  for (size_t i = 0; i < t->tree.count; i++)
+    if (!t->tree.item[i].is_zombie)
+      living[count++] = t->tree.item[i].pid;
+  return connections_prepare(t->whole, living, count, t->e);
 }
 
 // All that can fail while nothing is changed.
@@ -259,7 +269,7 @@ static int change(struct tree_rewinding *t) {
     if ((p->fate == KEPT ? put_back_in_place(t, p) : make(t, p)) < 0 || make_zombies(t, p) < 0)
       return -1;
   }
-  if (settle_descriptors(t) < 0)
+  if (connections_put_back(t->whole, t->e) < 0 || settle_descriptors(t) < 0)
     return -1;
   if (!is_debugged(t))
     give_terminal_back(t->whole);
@@ -282,6 +292,9 @@ static void release(struct tree_rewinding *t) {
   objects_let_go(t->engine);
   note_terminals(t->report);
   ptys_forget();  // before the program can close its own
+  shared_files_done(&t->shared);
+  if (!t->keeps_sockets)
+    connections_let_go(t->whole);
   for (size_t i = 0; t->part && i < t->whole->processes; i++) {
     struct part *p = &t->part[i];
     descriptors_return(&p->s->descriptors);
@@ -292,7 +305,6 @@ static void release(struct tree_rewinding *t) {
       (void)executor_close(p->w.main, &ignored);
     thaw(&p->frozen);
   }
-  shared_files_done(&t->shared);
   tree_thaw(t->engine, &t->tree);
   free(t->part);
 }
@@ -331,7 +343,7 @@ static int begin(struct tree_rewinding *t) {
   if (hold_tree(t) < 0)
     return -1;
   return decide(t) < 0 || check_zombies(t) < 0 || objects_plan(t->whole, t->e) < 0 ||
-                 files_prepare(t->whole, t->e) < 0 || prepare(t) < 0
+                 files_prepare(t->whole, t->e) < 0 || prepare_sockets(t) < 0 || prepare(t) < 0
              ? -1
              : 0;
 }
@@ -349,6 +361,7 @@ static int rewind_once(struct engine *g, struct snapshot *whole, struct rewind_r
   struct tree_rewinding t = {.engine = g, .whole = whole, .report = report, .e = e};
   int r = begin(&t) < 0 ? -1 : change(&t);
   *ret_is_half = t.is_changed && t.part[0].fate == KEPT;
+  t.keeps_sockets = r < 0 && *ret_is_half;
   if (r < 0 && t.is_changed)
     end_all(&t);
   release(&t);
@@ -389,6 +402,7 @@ int engine_rewind(struct engine *g, struct snapshot *whole, struct rewind_report
   int r = rewind_once(g, whole, report, &is_half, e);
   if (r < 0 && is_half)
     r = build_anew(g, whole, report, e);
+  connections_rewound(whole, report);
   files_rewound(whole, report);
   engine_tell_shortfalls(g, report);
   affinity_leave(&affinity);
@@ -400,6 +414,7 @@ int tree_rewind_around(struct engine *g, struct snapshot *whole, struct frozen *
                        struct executor **ret_main, struct error *e) {
   struct tree_rewinding t = {.engine = g, .whole = whole, .first = first, .report = report, .e = e};
   int r = check_templates(whole, e) < 0 || begin(&t) < 0 || change(&t) < 0 ? -1 : 0;
+  connections_rewound(whole, report);
   files_rewound(whole, report);
   if (r < 0 && t.is_changed)
     end_all(&t);
@@ -416,6 +431,7 @@ int tree_rebuild(struct engine *g, struct snapshot *whole, struct frozen *ret, s
   struct tree_rewinding t = {.engine = g, .whole = whole, .report = report, .e = e};
   *report = (struct rewind_report){0};
   int r = check_templates(whole, e) < 0 || begin(&t) < 0 || change(&t) < 0 ? -1 : 0;
+  connections_rewound(whole, report);
   files_rewound(whole, report);
   if (r < 0 && t.is_changed)
     end_all(&t);

@@ -22,6 +22,7 @@ struct tree_rewinding {
   struct part *part;           // as in the snapshot
   struct shared_files shared;  // open files of several of them
   bool is_changed;             // there is no way back
+  bool keeps_sockets;          // another attempt follows
   struct frozen *first;        // held by a debugger; NULL: it is ours, as all others
   struct error *e;
   struct rewind_report *report;

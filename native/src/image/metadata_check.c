@@ -287,6 +287,8 @@ static const char *fault_of_process(const struct names *n, const Snapback__Image
 static bool open_file_sound(const struct names *n, const Snapback__Image__OpenFile *f) {
   if (f->kind <= FILE_KIND(UNSPECIFIED) || !kind_known(f->kind) || f->termios.len > TERMIOS_MAX)
     return false;
+  if ((f->kind == FILE_KIND(SOCKET)) != (f->socket != NULL))
+    return false;
   if (f->kind == FILE_KIND(FILE) && !f->file)
     return false;
   if (f->kind == FILE_KIND(PIPE) && !number_found(&n->pipes, f->pipe))
@@ -322,6 +324,10 @@ static bool system_v_sound(const Snapback__Image__SystemVObject *o) {
   }
 }
 
+static bool has_open_file(const void *names, uint32_t id) {
+  return number_found(&((const struct names *)names)->open_files, id);
+}
+
 static bool shared_parts_sound(const struct names *n) {
   const Snapback__Image__Image *m = n->m;
   for (size_t i = 0; i < m->n_open_file; i++)
@@ -339,7 +345,7 @@ static bool shared_parts_sound(const struct names *n) {
   for (size_t i = 0; i < m->n_kept_file; i++)
     if (!m->kept_file[i]->file)
       return false;
-  return pseudo_terminals_sound(m);
+  return pseudo_terminals_sound(m) && metadata_sockets_sound(m, has_open_file, n);
 }
 
 static bool ancestors_sound(const Snapback__Image__Image *m) {

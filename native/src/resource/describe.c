@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "resource/describe_kinds.h"
+#include "resource/describe_open_file.h"
 
 typedef Snapback__Image__OpenFile OpenFile;
 #define KIND(name) SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_##name
@@ -164,11 +165,6 @@ void shared_memory_describe(struct describing *d, const struct shared_memory *s,
 }
 
 // ---- kinds of open files ----
-
-struct file_context {
-  struct describing *d;
-  Snapback__Image__Process *process;
-};
 
 static bool is_outside(const struct stat *o, const struct stat *st) {
   if (!o->st_mode || (o->st_mode & S_IFMT) != (st->st_mode & S_IFMT))
@@ -359,8 +355,10 @@ static void describe_own_locks(struct file_context *c, const struct descriptor *
   }
 }
 
-static uint32_t describe_open_file(struct file_context *c, const struct descriptor *item) {
+uint32_t describe_open_file(struct file_context *c, const struct descriptor *item) {
   Snapback__Image__Image *image = c->d->image;
+  if (item->kind == &descriptor_socket)
+    return describe_socket(c, c->sockets, item->socket);
   OpenFile *file = NEW(OpenFile, OPEN_FILE);
   APPEND(image->open_file, image->n_open_file, file);
   file->id = (uint32_t)image->n_open_file;
@@ -401,7 +399,7 @@ static uint32_t describe_leader(struct file_context *c, const struct descriptor 
 }
 
 void descriptors_describe(struct describing *d, const struct descriptors *all, Snapback__Image__Process *process) {
-  struct file_context c = {.d = d, .process = process};
+  struct file_context c = {.d = d, .process = process, .sockets = all->sockets};
   controlling_terminal_describe(d->image, &all->terminal, process->pid);
   _cleanup_free_ uint32_t *ids = must_alloc((all->count + 1) * sizeof *ids);
   for (size_t i = 0; i < all->count; i++) {
@@ -420,4 +418,6 @@ void describing_done(struct describing *d) {
   free(d->object);
   free(d->pipe);
   free(d->file);
+  free(d->socket_file);
+  free(d->socket_number);
 }

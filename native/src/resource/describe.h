@@ -44,6 +44,10 @@ struct describing {
   size_t objects, pipes;
   uint32_t *file;  // the id of an open file that several processes share, by its number; 0: not described yet
   size_t files;
+  const struct sockets *socket_table;  // that has been described
+  uint32_t *socket_file;               // by place in the table: the id of its open file
+  uint32_t *socket_number;             // by place in the table: its id in the image
+  uint32_t sockets;                    // numbers given out
 };
 void describing_done(struct describing *d);  // not the image
 

@@ -19,8 +19,9 @@
 #include "resource/shared_files.h"
 
 static const struct descriptor_kind *const kinds[] = {
-    &descriptor_pty_master, &descriptor_pty_slave, &descriptor_file,     &descriptor_pipe,    &descriptor_eventfd,
-    &descriptor_epoll,      &descriptor_timerfd,   &descriptor_signalfd, &descriptor_inotify, &descriptor_pidfd,
+    &descriptor_pty_master, &descriptor_pty_slave, &descriptor_file,    &descriptor_pipe,
+    &descriptor_eventfd,    &descriptor_epoll,     &descriptor_timerfd, &descriptor_signalfd,
+    &descriptor_inotify,    &descriptor_pidfd,     &descriptor_socket,
 };
 
 // Anything else of a debugger: its sockets to us, say.
@@ -92,13 +93,18 @@ static int leader_of(pid_t pid, const struct descriptors *all, size_t index) {
   return (int)index;
 }
 
-// The caller's own terminal, pipe or socket: it belongs to the world outside, and has been there all the time.
-static bool is_standard_socket(const struct descriptor *d) { return d->fd <= 2 && S_ISSOCK(d->stat.st_mode); }
+// The caller's own socket: it belongs to the world outside, and has been there all the time.
+static bool is_of_caller(const struct descriptors *all, const struct descriptor *d) {
+  if (!S_ISSOCK(d->stat.st_mode))
+    return false;
+  const struct socket_state *s = sockets_find_inode(all->sockets, d->stat.st_ino);
+  return s ? s->of_caller : d->fd <= 2;
+}
 
 static int capture_one(pid_t pid, bool keeps_unknown, struct descriptors *all, size_t index, struct error *e) {
   struct descriptor *d = &all->item[index];
   d->kind = kind_of(d);
-  if (!d->kind && (keeps_unknown || is_standard_socket(d)))
+  if ((keeps_unknown && (!d->kind || d->kind == &descriptor_socket)) || is_of_caller(all, d))
     d->kind = &descriptor_kept;
   if (!d->kind)
     return refuse(pid, d, e);
@@ -115,6 +121,7 @@ static int read_all(pid_t pid, const int *list, size_t count, struct descriptors
   ret->item = must_alloc(count * sizeof *ret->item);
   for (size_t i = 0; i < count; i++) {
     struct descriptor *d = &ret->item[ret->count];
+    *d = (struct descriptor){.fd = list[i], .pin = -1, .lent = -1};
     int r = fault(FAULT_capture_descriptors);
     if (r == 0)
       r = descriptor_read(pid, list[i], d);
@@ -127,11 +134,40 @@ static int read_all(pid_t pid, const int *list, size_t count, struct descriptors
   return 0;
 }
 
-int descriptors_capture(pid_t pid, bool keeps_unknown, const struct pipe_ends *writers, struct descriptors *ret,
-                        struct error *e) {
+// Of kinds whose contents come back by a descriptor of the process, a queue cannot bring them back.
+static bool can_be_in_flight(const struct descriptor_kind *kind) {
+  return kind == &descriptor_file || kind == &descriptor_pipe || kind == &descriptor_eventfd ||
+         kind == &descriptor_socket;
+}
+
+int descriptor_in_flight(int fd, struct sockets *all, struct descriptor *ret, struct error *e) {
+  struct descriptors alone = {.item = ret, .count = 1, .sockets = all};
+  int r = descriptor_read(getpid(), fd, ret);
+  ret->lent = fd;
+  ret->kind = r == 0 ? kind_of(ret) : NULL;
+  if (r == 0 && strncmp(ret->link, "anon_inode:", 11) != 0 && ret->kind != &descriptor_socket)
+    r = pin_descriptor(getpid(), ret);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read a file that is on its way through a socket");
+  if (!can_be_in_flight(ret->kind))
+    return error_set(e, ERROR_REFUSED,
+                     "%s is on its way through a socket, which snapshots cannot hold yet: let the program receive it "
+                     "first",
+                     ret->link);
+  if (!all)
+    return 0;
+  if (ret->kind == &descriptor_socket && !sockets_add_living(all, fd, 0, e))
+    return -1;
+  return ret->kind->capture ? ret->kind->capture(getpid(), &alone, ret, e) : 0;
+}
+
+int descriptors_capture(pid_t pid, bool keeps_unknown, const struct pipe_ends *writers, struct sockets *sockets,
+                        struct descriptors *ret, struct error *e) {
   _cleanup_free_ int *list = NULL;
   size_t count;
-  *ret = (struct descriptors){.writers = writers};
+  *ret = (struct descriptors){.writers = writers, .sockets = sockets_retain(sockets)};
+  if (!sockets && !keeps_unknown && sockets_capture(&pid, 1, &ret->sockets, e) < 0)
+    return -1;
   controlling_terminal_capture(pid, &ret->terminal);
   int r = descriptor_list(pid, &list, &count);
   if (r < 0)
@@ -187,18 +223,22 @@ void descriptors_return(struct descriptors *d) {
   }
 }
 
+void descriptor_done(struct descriptor *d) {
+  free(d->link);
+  free(d->bytes);
+  fdinfo_done(&d->info);
+  if (d->own && d->kind->done)
+    d->kind->done(d);
+  cleanup_fd(&d->pin);
+  cleanup_fd(&d->lent);
+}
+
 void descriptors_done(struct descriptors *d) {
   descriptors_return(d);
-  for (size_t i = 0; i < d->count; i++) {
-    free(d->item[i].link);
-    free(d->item[i].bytes);
-    fdinfo_done(&d->item[i].info);
-    if (d->item[i].own && d->item[i].kind->done)
-      d->item[i].kind->done(&d->item[i]);
-    if (d->item[i].pin >= 0)
-      (void)close(d->item[i].pin);
-  }
+  for (size_t i = 0; i < d->count; i++)
+    descriptor_done(&d->item[i]);
   free(d->item);
+  sockets_release(d->sockets);
   *d = (struct descriptors){0};
 }
 
@@ -234,7 +274,7 @@ static const struct descriptor *find(const struct descriptors *all, int fd) {
 }
 
 bool descriptor_is_same(const struct descriptor *then, struct descriptor *now) {
-  now->kind = kind_of(now);
+  now->kind = then->kind == &descriptor_kept ? then->kind : kind_of(now);
   if (!now->kind)
     now->kind = &descriptor_kept;
   enum { FIXED = O_ACCMODE | O_PATH };

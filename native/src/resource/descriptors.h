@@ -16,6 +16,7 @@
 #include "proc/fdinfo.h"
 #include "resource/controlling_terminal.h"
 #include "resource/pipe_ends.h"
+#include "resource/sockets.h"
 #include "trace/executor.h"
 
 struct descriptor {
@@ -35,7 +36,8 @@ struct descriptor {
   bool restores_bytes;  // pipe: no end of it was outside
   bool has_terminal;
   struct termios terminal;
-  void *own;  // what only its kind knows
+  void *own;                    // what only its kind knows
+  struct socket_state *socket;  // of the table's `sockets`
 };
 
 struct descriptors {
@@ -44,6 +46,7 @@ struct descriptors {
   struct controlling_terminal terminal;
   const struct pipe_ends *writers;  // of the other processes of the session, while they are captured; NULL: none
   struct shared_files *shared;      // while a session of several processes is put back; NULL: each has its own
+  struct sockets *sockets;          // of all processes of the snapshot; NULL: none
 };
 
 // What a kind of file must do; a row of the table in descriptors.c.
@@ -65,14 +68,19 @@ struct descriptor_kind {
 
 extern const struct descriptor_kind descriptor_kept, descriptor_file, descriptor_pipe, descriptor_eventfd,
     descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify, descriptor_pidfd,
-    descriptor_pty_master, descriptor_pty_slave;
+    descriptor_pty_master, descriptor_pty_slave, descriptor_socket;
 
 // Reads the table of a stopped process; refuses by name what cannot be captured.
 // `keeps_unknown`: what cannot be captured is accepted, and must not have been closed when it is wanted back.
 // `writers`: the pipes that any process of the session can write to; NULL: it has no other.
-int descriptors_capture(pid_t pid, bool keeps_unknown, const struct pipe_ends *writers, struct descriptors *ret,
-                        struct error *e);
+// `sockets`: those of all processes; NULL: it has no other.
+int descriptors_capture(pid_t pid, bool keeps_unknown, const struct pipe_ends *writers, struct sockets *sockets,
+                        struct descriptors *ret, struct error *e);
 void descriptors_done(struct descriptors *d);
+void descriptor_done(struct descriptor *d);  // the contents of one
+
+// An open file that was found in flight: `fd` is ours, and becomes `ret->lent`. Refuses what cannot be sent again.
+int descriptor_in_flight(int fd, struct sockets *all, struct descriptor *ret, struct error *e);
 
 // Borrows from process `lender` the open files that it shares with the snapshot: for those that cannot be opened
 // again, because they belong to another user or have no name. Until descriptors_return.

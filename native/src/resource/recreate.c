@@ -208,6 +208,13 @@ static int describe_channel(const struct recreation *c, const open_file *from, s
   return d->lent < 0 ? -errno : 0;
 }
 
+static int describe_socket(const struct recreation *c, const open_file *from, struct descriptor *d) {
+  d->kind = &descriptor_socket;
+  d->link = must_strdup("a socket");
+  d->socket = sockets_find(c->sockets, from->socket->id);
+  return d->socket ? 0 : -ENOENT;
+}
+
 static describe_function *const describe[] = {
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_FILE] = describe_file,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_DEVICE] = describe_file,
@@ -226,6 +233,7 @@ static describe_function *const describe[] = {
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PIDFD] = recreate_pidfd,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PTY_MASTER] = recreate_pty_master,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PTY_SLAVE] = recreate_pty_slave,
+    [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_SOCKET] = describe_socket,
 };
 
 static bool has_file(const Snapback__Image__Process *process, uint32_t id) {
@@ -267,6 +275,24 @@ static const open_file *find_open_file(const struct recreation *c, uint32_t id) 
   return NULL;
 }
 
+int recreation_open_file(const struct recreation *c, uint32_t id, struct descriptor *d, struct error *e) {
+  const open_file *file = find_open_file(c, id);
+  *d = (struct descriptor){.pin = -1, .lent = -1};
+  if (!file || (size_t)file->kind >= sizeof describe / sizeof describe[0] || !describe[file->kind])
+    return error_set(e, ERROR_REFUSED, "a descriptor of the image is of a kind that this version does not know");
+  d->file = file->id;
+  d->info.flags = (int)file->flags;
+  d->info.position = file->position;
+  int r = describe[file->kind](c, file, d);
+  d->pin = d->pin < 0 ? -1 : d->pin;
+  if (r >= 0 && d->pin >= 0 && fstat(d->pin, &d->stat) < 0)
+    r = -errno;
+  if (r < 0)
+    return error_set_errno(e, r, "cannot open %s for the program", d->link ? d->link : "a file");
+  d->info.inode = d->stat.st_ino;
+  return 0;
+}
+
 static int leader_of(const Snapback__Image__Process *process, size_t index) {
   size_t i = 0;
   while (process->descriptor[i]->open_file != process->descriptor[index]->open_file)
@@ -277,29 +303,20 @@ static int leader_of(const Snapback__Image__Process *process, size_t index) {
 static int describe_one(const struct recreation *c, const Snapback__Image__Process *process, size_t index,
                         struct descriptor *d, struct error *e) {
   const Snapback__Image__Descriptor *from = process->descriptor[index];
-  const open_file *file = find_open_file(c, from->open_file);
-  *d = (struct descriptor){.fd = from->number, .pin = -1, .lent = -1, .leader = leader_of(process, index)};
-  if (!file || (size_t)file->kind >= sizeof describe / sizeof describe[0] || !describe[file->kind])
-    return error_set(e, ERROR_REFUSED, "descriptor %d of the image is of a kind that this version does not know",
-                     from->number);
-  d->file = file->id;
-  d->info.flags = (int)file->flags | (from->close_on_exec ? O_CLOEXEC : 0);
-  d->info.position = file->position;
-  int r = describe[file->kind](c, file, d);
-  d->pin = d->pin < 0 ? -1 : d->pin;
-  if (r >= 0 && d->pin >= 0 && fstat(d->pin, &d->stat) < 0)
-    r = -errno;
-  if (r < 0)
-    return error_set_errno(e, r, "cannot open %s for descriptor %d", d->link ? d->link : "a file", d->fd);
-  d->info.inode = d->stat.st_ino;
+  if (recreation_open_file(c, from->open_file, d, e) < 0)
+    return -1;
+  d->fd = from->number;
+  d->leader = leader_of(process, index);
+  d->info.flags |= from->close_on_exec ? O_CLOEXEC : 0;
   if (d->leader == (int)index)
-    describe_locks(c, process, file, d);
+    describe_locks(c, process, find_open_file(c, from->open_file), d);
   return 0;
 }
 
 int recreation_descriptors(const struct recreation *c, const Snapback__Image__Process *process, struct descriptors *ret,
                            struct error *e) {
-  *ret = (struct descriptors){.item = must_alloc((process->n_descriptor + 1) * sizeof *ret->item)};
+  *ret = (struct descriptors){.item = must_alloc((process->n_descriptor + 1) * sizeof *ret->item),
+                              .sockets = sockets_retain(c->sockets)};
   recreate_controlling_terminal(c->metadata, process->pid, &ret->terminal);
   for (; ret->count < process->n_descriptor; ret->count++)
     if (describe_one(c, process, ret->count, &ret->item[ret->count], e) < 0) {
@@ -321,5 +338,6 @@ void recreation_done(struct recreation *c) {
   free(c->file);
   free(c->pipe);
   free(c->object);
+  sockets_release(c->sockets);
   *c = (struct recreation){0};
 }

@@ -42,6 +42,7 @@ struct recreation {
   size_t pipes;
   struct recreated_object *object;
   size_t objects;
+  struct sockets *sockets;  // by their ids in the image; NULL: it has none
 };
 
 void recreation_done(struct recreation *c);
@@ -56,6 +57,13 @@ struct recreated_file *recreation_add_file(struct recreation *c, const Snapback_
 int recreation_make_pipes(struct recreation *c, struct error *e);
 // Lets go of our ends, once the process has its own: the program must see when it has closed the last one.
 void recreation_close_pipes(struct recreation *c);
+
+// Whether the sockets can be made here: before anything is begun.
+int recreation_check_sockets(const Snapback__Image__Image *metadata, struct error *e);
+// Describes the sockets, which are made as in a rewind. They are the program's: a debugger's are not in an image.
+int recreation_describe_sockets(struct recreation *c, bool of_debugger, struct error *e);
+// What `id` names, as a descriptor that is yet to be opened.
+int recreation_open_file(const struct recreation *c, uint32_t id, struct descriptor *ret, struct error *e);
 
 // Makes memory files (memfd, /dev/shm) with their contents; anonymous shared memory is the process's own affair, unless
 // several share it.

@@ -183,6 +183,7 @@ final class FactsReader {
             case OPEN_FILE_KIND_CHANNEL -> ImageDescriptor.Kind.CHANNEL;
             case OPEN_FILE_KIND_TIMERFD -> ImageDescriptor.Kind.TIMERFD;
             case OPEN_FILE_KIND_SIGNALFD -> ImageDescriptor.Kind.SIGNALFD;
+            case OPEN_FILE_KIND_SOCKET -> ImageDescriptor.Kind.SOCKET;
             default -> ImageDescriptor.Kind.UNKNOWN;
         };
     }
@@ -198,6 +199,9 @@ final class FactsReader {
         }
         if (open.getPipe() != 0) {
             words.add("pipe " + open.getPipe());
+        }
+        if (open.hasSocket()) {
+            words.add("socket " + open.getSocket().getId());
         }
         if (open.getKind() == OpenFileKind.OPEN_FILE_KIND_EVENTFD) {
             words.add(Long.toUnsignedString(open.getCount()));

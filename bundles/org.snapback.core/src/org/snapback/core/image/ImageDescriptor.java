@@ -30,7 +30,8 @@ public record ImageDescriptor(
         /** Of a debugger: its link to the supervisor. */
         CHANNEL,
         TIMERFD,
-        SIGNALFD
+        SIGNALFD,
+        SOCKET
     }
 
     private static final Set<Kind> WITH_POSITION = Set.of(Kind.FILE, Kind.SHARED_OBJECT, Kind.PROC);

@@ -177,6 +177,7 @@ public final class Messages extends NLS {
     public static String descriptorChannel;
     public static String descriptorTimerfd;
     public static String descriptorSignalfd;
+    public static String descriptorSocket;
     public static String mainImage;
     public static String mainImageTitle;
     public static String mainImageMissing;

@@ -48,6 +48,7 @@ final class ImageText {
             case CHANNEL -> Messages.descriptorChannel;
             case TIMERFD -> Messages.descriptorTimerfd;
             case SIGNALFD -> Messages.descriptorSignalfd;
+            case SOCKET -> Messages.descriptorSocket;
             case UNKNOWN -> Messages.kindUnknown;
         };
     }
