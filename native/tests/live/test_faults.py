@@ -16,6 +16,7 @@ CAPTURE = {
     "capture_threads": "cannot read the registers",
     "capture_signals": "pending signals",
     "capture_descriptors": "cannot read descriptor",
+    "capture_sockets": "cannot read the sockets",
     "capture_shared": "shared memory",
     "capture_attributes": "attributes",
     "capture_system_v": "System V",
@@ -27,6 +28,7 @@ REWIND_UNTOUCHED = {
     "rewind_freeze": "cannot hold the threads",
     "rewind_area": "cannot map memory into process",
     "rewind_plan": "cannot read the mappings",
+    "rewind_sockets": "cannot make the sockets",
     "rewind_open": "cannot open",
 }
 REWIND_UNDER_WAY = {
@@ -36,6 +38,7 @@ REWIND_UNDER_WAY = {
     "rewind_pages": "memory",
     "rewind_shared": "shared memory",
     "rewind_descriptors": "descriptors",
+    "rewind_queues": "in the sockets",
     "rewind_signals": "pending signals",
     "rewind_timers": "timers",
     "rewind_attributes": "attributes",

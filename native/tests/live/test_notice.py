@@ -36,6 +36,9 @@ SPOILS = {
     "children": [f"generation[{i}] = 12345" for i in range(0, 2048, 8)],
     "execs": ["born = born + 1"],
     "unforked": ["areas[0].expected[3] = 1"],
+    "unix_pairs": [f"pairs[{i}].way[0].sent = pairs[{i}].way[0].sent + 1" for i in range(6)],
+    "unix_names": ["told_wait = told_wait + 1"],
+    "unix_talk": [f"workers[{i}].count = workers[{i}].count + 1" for i in range(4)],
     "phases": ["$all = (long)memset(shared, 0, 131072)"],
     "quiet": ["memory[3] = 1"],
 }

@@ -6,6 +6,7 @@
 import os
 import random
 import shutil
+import subprocess
 import sys
 
 import snapback_support as support
@@ -157,11 +158,24 @@ class Runtimes(Programs):
     def test_ruby(self):
         self.check("ruby", self.file_with("busy.rb", RUBY))
 
+    def test_java(self):
+        if not shutil.which("javac"):
+            self.skipTest("no Java compiler is installed")
+        self.file_with("Busy.java", JAVA)
+        subprocess.run(["javac", "-d", self.path("work"), self.path("work", "Busy.java")], check=True, timeout=120)
+        self.check("java", "-Xmx64m", "-cp", self.path("work"), "Busy")
+
+    def test_python_multiprocessing(self):
+        self.check("python3", self.file_with("busy.py", MULTIPROCESSING))
+
     def test_go(self):
         self.check("busy_go")
 
     def test_openmp(self):
         self.check("busy_openmp")
+
+    def test_python_asyncio(self):
+        self.check("python3", self.file_with("busy.py", ASYNCIO))
 
 
 RUBY = '''
@@ -180,6 +194,138 @@ end
 done = true; threads.each(&:join)
 raise "lost" unless counts.values.sum == left
 puts "PASS"
+'''
+
+JAVA = '''
+import java.nio.file.*;
+import java.util.*;
+import java.util.concurrent.*;
+import java.util.concurrent.atomic.*;
+
+public class Busy {
+  static long left, right;
+  static volatile boolean done;
+
+  static synchronized void count() {
+    if (left != right) throw new IllegalStateException("torn");
+    left++;
+    right++;
+  }
+
+  public static void main(String[] words) throws Exception {
+    ExecutorService pool = Executors.newFixedThreadPool(4);
+    AtomicLong counts = new AtomicLong();
+    List<Future<Long>> results = new ArrayList<>();
+    for (int k = 0; k < 4; k++)
+      results.add(pool.submit(() -> {
+        Map<Integer, String> table = new HashMap<>();
+        long n = 0;
+        while (!done) {
+          count();
+          n++;
+          table.put((int) (n % 1000), "value " + n);          // garbage for the collector
+          if (!table.get((int) (n % 1000)).endsWith(" " + n)) throw new IllegalStateException("table");
+          if (n % 64 == 0) Thread.sleep(1);
+        }
+        return n;
+      }));
+    Path stop = Path.of(System.getenv("LIVE_STOP")), journal = Path.of(System.getenv("LIVE_JOURNAL"));
+    for (long step = 1; step <= 20 || !Files.exists(stop); step++) {
+      long sum = 0;
+      for (int i = 0; i < 100000; i++) sum += i ^ step;        // for the compiler
+      if (sum == 0) System.out.println("never");
+      Files.writeString(journal, "tick " + step + "\\\\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+      Thread.sleep(2);
+    }
+    done = true;
+    long sum = 0;
+    for (Future<Long> r : results) sum += r.get();
+    pool.shutdown();
+    if (sum != left) throw new IllegalStateException("lost");
+    System.out.println("PASS");
+  }
+}
+'''.replace("\\\\n", "\\n")
+
+ASYNCIO = '''
+import asyncio, os
+journal = os.open(os.environ["LIVE_JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+queue, got, done = asyncio.Queue(3), [], asyncio.Event()
+
+async def produce():
+    n = 0
+    while not done.is_set():
+        n += 1
+        await queue.put(n)
+        await asyncio.sleep(0.001)
+    await queue.put(None)
+    return n
+
+async def consume():
+    last = 0
+    while (n := await queue.get()) is not None:
+        assert n == last + 1, (n, last)
+        last = n
+    return last
+
+async def tick():
+    step = 0
+    while step < 20 or not os.path.exists(os.environ["LIVE_STOP"]):
+        step += 1
+        os.write(journal, f"tick {step}\\n".encode())
+        await asyncio.sleep(0.002)
+    done.set()
+
+async def main():
+    made, eaten, _ = await asyncio.gather(produce(), consume(), tick())
+    assert made == eaten, (made, eaten)
+
+asyncio.run(main())
+print("PASS")
+'''
+
+MULTIPROCESSING = '''
+import multiprocessing as mp, os, socket
+
+def square(n):
+    return n * n
+
+def echo(pipe, end):
+    with end:
+        while (word := pipe.recv()) is not None:
+            end.sendall(word.to_bytes(8, "little"))
+
+def main():
+    journal = os.open(os.environ["LIVE_JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    ours, theirs = mp.Pipe()
+    near, far = socket.socketpair()
+    echoing = mp.Process(target=echo, args=(theirs, far))
+    echoing.start()
+    theirs.close(), far.close()
+    queue, step, total = mp.Queue(), 0, mp.Value("q", 0)
+    with mp.Manager() as manager, mp.Pool(2) as pool:
+        table = manager.dict()
+        while step < 20 or not os.path.exists(os.environ["LIVE_STOP"]):
+            step += 1
+            table[step % 10] = step
+            result = pool.map(square, range(step, step + 20))
+            assert result == [n * n for n in range(step, step + 20)], result
+            ours.send(step)
+            assert int.from_bytes(near.recv(8, socket.MSG_WAITALL), "little") == step
+            queue.put(step)
+            assert queue.get() == step and table[step % 10] == step
+            with total.get_lock():
+                total.value += step
+            assert total.value == step * (step + 1) // 2
+            os.write(journal, f"tick {step}\\n".encode())
+    ours.send(None)
+    assert near.recv(1) == b""
+    echoing.join()
+    assert echoing.exitcode == 0
+    print("PASS")
+
+if __name__ == "__main__":
+    main()
 '''
 
 FOLDER = sys.argv[1] if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else "/nowhere"

@@ -338,7 +338,8 @@ class Stopped(Saved):
 class Failures(Saved):
     def test_each_step(self):
         printed = self.snapback("fault-points", binary="snapback-faults").output.split()
-        points = {p.split(":")[0] for p in [*FAULTS, *FAULTS_OF_SHARED]} | NO_FAILURES | {"restart_pipes", *FAULTS_OF_TREES}
+        points = {p.split(":")[0] for p in [*FAULTS, *FAULTS_OF_SHARED]} | NO_FAILURES | {
+            "restart_pipes", "restart_sockets", *FAULTS_OF_TREES}
         self.assertLessEqual({p for p in printed if p.startswith("restart_")}, points)
         self.save([THREADS])
         for point, words in FAULTS.items():
@@ -357,6 +358,14 @@ class Failures(Saved):
         self.save(["/usr/bin/python3", "-c", "import os; p = os.pipe()\n" + SCRIPT.replace('open("data", "r+")', "None")
                    .replace("os.fstat(data.fileno()).st_size", "0")])
         self.refused("--force", words="cannot make a pipe", binary="snapback-faults", fault="restart_pipes")
+        self.finish(self.go_on())
+
+    def test_sockets(self):
+        self.save(["/usr/bin/python3", "-c", "import socket; p = socket.socketpair()\n" +
+                   SCRIPT.replace('open("data", "r+")', "None").replace("os.fstat(data.fileno()).st_size", "0")])
+        self.refused("--force", words="cannot make the sockets", binary="snapback-faults", fault="restart_sockets")
+        self.refused("--force", words="cannot make the sockets", binary="snapback-faults", fault="rewind_sockets")
+        self.refused("--force", words="in the sockets", binary="snapback-faults", fault="rewind_queues")
         self.finish(self.go_on())
 
     def test_vdso_of_another_kernel(self):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0
-// A program of two phases that differ in all a rewind has to mend: threads, mappings, files, pipes, shared memory. A
-// lock on a file it has all the time.
+// A program of two phases that differ in all a rewind has to mend: threads, mappings, files, pipes, sockets, shared
+// memory. A lock on a file it has all the time.
 #include "live.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { PAGE = 4096, PAGES = 32, THREADS = 2 };
@@ -19,7 +20,7 @@ struct phase {
   pthread_t threads[THREADS];
   volatile bool ending;
   char *memory;
-  int file, event, ends[2];
+  int file, event, ends[2], talk[2];
 };
 static struct phase phases[2];
 static char *shared, *private;
@@ -44,6 +45,8 @@ static void begin(unsigned k) {
   p->memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(p->memory != MAP_FAILED && p->file >= 0 && p->event >= 0);
   CHECK(pipe2(p->ends, O_CLOEXEC) == 0 && write(p->ends[1], &k, sizeof k) == sizeof k);
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p->talk) == 0 &&
+        write(p->talk[1], &k, sizeof k) == sizeof k);
   CHECK(lseek(p->file, 100 + k, SEEK_SET) == 100 + (off_t)k);
   memset(p->memory, 'A' + (int)k, PAGES * PAGE);
   memset(shared, 'A' + (int)k, PAGES * PAGE);
@@ -60,6 +63,8 @@ static void end(unsigned k) {
   for (unsigned i = 0; i < THREADS; i++)
     CHECK(pthread_join(p->threads[i], NULL) == 0);
   CHECK(read(p->ends[0], &seen, sizeof seen) == sizeof seen && seen == k);
+  CHECK(read(p->talk[0], &seen, sizeof seen) == sizeof seen && seen == k);
+  CHECK(close(p->talk[0]) == 0 && close(p->talk[1]) == 0);
   CHECK(close(p->file) == 0 && close(p->event) == 0 && close(p->ends[0]) == 0 && close(p->ends[1]) == 0);
   CHECK(munmap(p->memory, PAGES * PAGE) == 0);
 }

@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,6 +52,22 @@ static int have_zombie(void) {
 static int have_unix_socket(void) {
   int ends[2];
   return socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+}
+static int have_packets_behind_reset(void) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) || send(ends[0], "a", 1, 0) < 0 || send(ends[1], "b", 1, 0) < 0)
+    return -1;
+  return close(ends[1]);
+}
+// The bytes of a client that has not been accepted yet.
+static int have_early_bytes(void) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "snapback-live-%d-%u", (int)getpid(), live_random(1000000));
+  int listening = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (bind(listening, (struct sockaddr *)&name, sizeof name) || listen(listening, 1) ||
+      connect(client, (struct sockaddr *)&name, sizeof name))
+    return -1;
+  return (int)send(client, "early", 5, 0);
 }
 static int have_internet_socket(void) { return socket(AF_INET, SOCK_STREAM, 0); }
 static int have_timerfd(void) { return timerfd_create(CLOCK_MONOTONIC, 0); }
@@ -156,6 +173,8 @@ static const struct row {
     {"child", have_child},
     {"zombie", have_zombie},
     {"unix-socket", have_unix_socket},
+    {"packets-behind-reset", have_packets_behind_reset},
+    {"early-bytes", have_early_bytes},
     {"internet-socket", have_internet_socket},
     {"timerfd", have_timerfd},
     {"signalfd", have_signalfd},

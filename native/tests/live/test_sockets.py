@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: EPL-2.0
+"""Unix sockets whose other end is not of the session, and names that another program has by now."""
+import os
+import re
+import socket
+
+import snapback_support as support
+
+PYTHON = "/usr/bin/python3"
+
+# Does what the file "order" says, once for each new line, and says in "said" what came of it.
+PROGRAM = '''
+import os, socket, time
+def connect(name, kind=socket.SOCK_STREAM):
+    s = socket.socket(socket.AF_UNIX, kind)
+    s.connect(name)
+    return s
+def listen(name):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(name), s.listen(5)
+    return s
+said = os.open("said", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+done, things = 0, {}
+os.write(said, b"ready\\n")
+while True:
+    # Looked for in the file, not in the memory: what was ordered once is not done again after a rewind.
+    orders = open("order").read().splitlines() if os.path.exists("order") else []
+    answers = open("said").read().count("\\n") - 1
+    if len(orders) > answers:
+        try:
+            answer = repr(eval(orders[answers]))
+        except Exception as error:
+            answer = type(error).__name__
+        os.write(said, answer.encode() + b"\\n")
+    time.sleep(0.002)
+'''
+
+
+class Sockets(support.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.orders = 0
+
+    def begin(self, **options):
+        session = self.launch([PYTHON, "-c", PROGRAM], **options)
+        support.wait_for(lambda: self.said(), "the program's first word")
+        return session
+
+    def said(self):
+        try:
+            with open(self.path("work", "said"), encoding="utf-8") as file:
+                return file.read().splitlines()[1 if self.orders else 0:]
+        except FileNotFoundError:
+            return []
+
+    def ask(self, order):
+        """Lets the program do something; what it says."""
+        self.orders += 1
+        with open(self.path("work", "order"), "a", encoding="utf-8") as file:
+            file.write(order + "\n")
+        support.wait_for(lambda: len(self.said()) >= self.orders, f"the answer to {order}")
+        return self.said()[self.orders - 1]
+
+    def server(self, name, kind=socket.SOCK_STREAM):
+        s = socket.socket(socket.AF_UNIX, kind)
+        self.addCleanup(s.close)
+        s.bind(self.path("work", name))
+        if kind != socket.SOCK_DGRAM:
+            s.listen(5)
+        s.settimeout(20)
+        return s
+
+    def connected(self, name="outside"):
+        """A session whose program is connected with us, and our end."""
+        server = self.server(name)
+        session = self.begin()
+        self.ask(f"things.update(s=connect({name!r}))")
+        end, _ = server.accept()
+        self.addCleanup(end.close)
+        end.settimeout(20)
+        return session, end
+
+    def rewind(self, session, snapshot):
+        outcome = session.run("rewind", snapshot)
+        self.assertEqual(outcome.status, 0, outcome.message)
+        return outcome.output
+
+    def save_and_end(self, session):
+        session.call("snapshot", "--save", "-o", self.path("saved.sbi"))
+        session.end()
+
+
+class Outside(Sockets):
+    def test_connection_that_is_still_there_is_kept_with_its_bytes(self):
+        session, end = self.connected()
+        end.sendall(b"first ")
+        taken = session.snapshot()
+        self.assertEqual(self.ask("things['s'].recv(6)"), "b'first '")
+        end.sendall(b"second")
+        self.assertNotIn("sockets", self.rewind(session, taken))
+        self.assertEqual(self.ask("things['s'].recv(6)"), "b'second'")
+        self.assertEqual(self.ask("things['s'].send(b'back')"), "4")
+        self.assertEqual(end.recv(10), b"back")
+
+    def test_connection_that_was_closed_since_is_closed_and_told(self):
+        session, end = self.connected()
+        taken = session.snapshot()
+        self.ask("things.pop('s').close()")
+        self.assertEqual(end.recv(10), b"")
+        self.assertRegex(self.rewind(session, taken), r"connection of process \d+ to a program outside of the session")
+        self.assertEqual(self.ask("things['s'].recv(6)"), "b''")
+        self.assertEqual(self.ask("things['s'].send(b'x')"), "BrokenPipeError")
+
+    def test_connection_is_closed_after_a_restart_and_told(self):
+        session, end = self.connected()
+        self.save_and_end(session)
+        self.assertEqual(end.recv(10), b"")
+        session = self.restart(self.path("saved.sbi"), ["--force"])
+        self.assertEqual(self.ask("things['s'].recv(6)"), "b''")
+        self.assertRegex(session.error_text(), r"\Asnapback: a connection of process \d+ to a program outside of the "
+                                               r"session could not be put back: it is closed\n\Z")
+
+    def test_datagrams_to_a_name_go_on_after_a_restart(self):
+        log = self.server("log", socket.SOCK_DGRAM)
+        session = self.begin()
+        self.ask(f"things.update(s=connect({self.path('work', 'log')!r}, socket.SOCK_DGRAM))")
+        self.ask("things['s'].send(b'before')")
+        self.save_and_end(session)
+        session = self.restart(self.path("saved.sbi"), ["--force"])
+        self.ask("things['s'].send(b'after')")
+        self.assertEqual([log.recv(20), log.recv(20)], [b"before", b"after"])
+        self.assertEqual(session.error_text(), "")
+
+    def test_client_from_outside_that_has_come_since_is_still_served(self):
+        session = self.begin()
+        self.ask("things.update(l=listen('served'))")
+        taken = session.snapshot()
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.connect(self.path("work", "served"))
+        client.sendall(b"hello")
+        self.rewind(session, taken)
+        self.assertEqual(self.ask("things['l'].accept()[0].recv(5)"), "b'hello'")
+
+
+class Names(Sockets):
+    def listening(self, name="name"):
+        session = self.begin()
+        self.ask(f"things.update(l=listen({name!r}))")
+        self.ask("os.chmod('name', 0o640)")
+        return session
+
+    def reaches(self):
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.connect(self.path("work", "name"))
+        client.sendall(b"knock")
+        return self.ask("things['l'].accept()[0].recv(5)")
+
+    def test_name_that_was_removed_since_is_there_again(self):
+        session = self.listening()
+        taken = session.snapshot()
+        self.ask("os.unlink('name')")
+        self.rewind(session, taken)
+        self.assertEqual(os.stat(self.path("work", "name")).st_mode & 0o777, 0o640)
+        self.assertEqual(self.reaches(), "b'knock'")
+
+    def test_name_that_was_given_since_is_gone(self):
+        session = self.begin()
+        taken = session.snapshot()
+        self.ask("things.update(l=listen('name'))")
+        self.rewind(session, taken)
+        self.assertFalse(os.path.exists(self.path("work", "name")))
+
+    def test_name_that_another_program_has_by_now_is_not_taken_from_it(self):
+        session = self.listening()
+        taken = session.snapshot()
+        self.ask("things.pop('l').close()")
+        self.ask("os.unlink('name')")
+        other = self.server("name")
+        outcome = session.run("rewind", taken)
+        self.assertEqual(outcome.status, 2)
+        self.assertRegex(outcome.message, r"\Asnapback: the program had a socket with the name name, which is in use by "
+                                          r"another program: end that\Z")
+        self.assertEqual(self.ask("sorted(things)"), "[]")
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.connect(self.path("work", "name"))
+        other.accept()[0].close()
+
+    def refused(self, words):
+        outcome = self.snapback("restart", "--force", self.path("saved.sbi"))
+        self.assertEqual(outcome.status, 2, outcome.message)
+        self.assertRegex(outcome.message, words)
+
+    def test_restart_is_refused_where_the_name_cannot_be_had(self):
+        self.save_and_end(self.listening())
+        os.unlink(self.path("work", "name"))
+        with open(self.path("work", "name"), "w", encoding="utf-8") as file:
+            file.write("precious")
+        self.refused("belongs to a file now: move that away")
+        os.unlink(self.path("work", "name"))
+        other = self.server("name")
+        self.refused("name name, which is in use by another program: end that")
+        other.close()
+        session = self.restart(self.path("saved.sbi"), ["--force"])
+        self.assertEqual(self.reaches(), "b'knock'")
+        self.assertEqual(session.error_text(), "")
+
+    def test_image_tells_of_its_sockets(self):
+        self.save_and_end(self.listening())
+        told = self.snapback("inspect", self.path("saved.sbi")).output
+        self.assertTrue(re.search(r"socket +socket 1: unix stream, name, listens, 0 wait\b", told), told)
+
+
+if __name__ == "__main__":
+    support.main()
