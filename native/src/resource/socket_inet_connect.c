@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: EPL-2.0
+// TCP connections between two sockets that are there already, with the addresses that they had.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "resource/socket_inet.h"
+
+enum { PATIENCE_MS = 1500 };
+
+int inet_socket(const struct socket_state *s) {
+  int fd = socket(s->domain, s->type | SOCK_CLOEXEC, s->protocol);
+  return fd < 0 ? -errno : fd;
+}
+
+static int socket_like(const struct socket_name *name) {
+  int fd = socket(name->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+  return fd < 0 ? -errno : fd;
+}
+
+static void set_number(int fd, int level, int name, int value) {
+  (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+void inet_share_port(int fd) {
+  set_number(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  set_number(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+}
+
+int inet_disconnect(int fd) {
+  struct sockaddr none = {.sa_family = AF_UNSPEC};
+  return connect(fd, &none, sizeof none) < 0 ? -errno : 0;
+}
+
+void inet_reset(int fd) {
+  struct linger at_once = {.l_onoff = 1};
+  (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  (void)close(fd);
+}
+
+// connect(2) without waiting, whatever the flags of the open file, which the program may have already.
+int inet_begin_connect(int fd, const struct socket_name *to) {
+  int flags = fcntl(fd, F_GETFL);
+  (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  int r = connect(fd, inet_address(to), to->size) < 0 ? -errno : 0;
+  (void)fcntl(fd, F_SETFL, flags);
+  return r == -EINPROGRESS || r == -EALREADY || r == -EISCONN ? 0 : r;
+}
+
+static int state_of(int fd) {
+  struct tcp_info info = {0};
+  socklen_t size = sizeof info;
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ? -errno : info.tcpi_state;
+}
+
+// ---- ports that ended connections hold ----
+
+struct socket_name inet_name_of(const struct inet_point *p, int family) {
+  struct socket_name n = {0};
+  if (family == AF_INET) {
+    struct sockaddr_in *four = (struct sockaddr_in *)(void *)&n.address;
+    *four = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(p->port)};
+    four->sin_addr.s_addr = p->address.s6_addr32[3];
+    n.size = sizeof *four;
+  } else {
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)&n.address;
+    *six = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(p->port), .sin6_addr = p->address};
+    n.size = sizeof *six;
+  }
+  return n;
+}
+
+// A SYN with a signature (TCP_MD5SIG) is dropped by a listening socket that expects none, but not before it has ended
+// what waits. Where the kernel has no signatures, that socket gets a connection which is reset at once.
+static void sign(int fd, const struct socket_name *peer) {
+  struct tcp_md5sig key = {.tcpm_keylen = 1, .tcpm_key = {1}};
+  memcpy(&key.tcpm_addr, &peer->address, sizeof key.tcpm_addr);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG, &key, sizeof key);
+}
+
+// Without a listening socket, an ended connection answers a SYN from its old peer with an ACK that means nothing to
+// that one, whose reset ends it (RFC 1337 calls it an assassination, and the kernel allows it by default).
+static bool is_listened_to(const struct tcp_connections *all, uint16_t port) {
+  for (size_t i = 0; i < all->count; i++)
+    if (all->item[i].state == TCP_LISTEN && all->item[i].local.port == port)
+      return true;
+  return false;
+}
+
+static void end_all_waiting(const struct inet_point *at, int depth);
+
+enum { DEPTH = 2 };  // what is in the way of the peer's address has peers of its own
+
+static bool bind_in_turn(int fd, const struct socket_name *name, int depth) {
+  if (bind(fd, inet_address(name), name->size) == 0)
+    return true;
+  struct inet_point at = inet_point_of(&name->address);
+  if (depth > 0)
+    end_all_waiting(&at, depth - 1);
+  return depth > 0 && bind(fd, inet_address(name), name->size) == 0;
+}
+
+// Without a listening socket, an ended connection answers a SYN from its old peer with an ACK that means nothing to
+// that one, whose reset ends it (RFC 1337 calls it an assassination, and the kernel allows it by default).
+static void end_waiting(const struct tcp_connection *c, bool is_listened_to, int depth) {
+  int family = IN6_IS_ADDR_V4MAPPED(&c->local.address) ? AF_INET : AF_INET6;
+  struct socket_name peer = inet_name_of(&c->remote, family), self = inet_name_of(&c->local, family);
+  _cleanup_fd_ int fd = socket_like(&peer);
+  if (fd < 0)
+    return;
+  inet_share_port(fd);
+  if (is_listened_to)
+    sign(fd, &self);
+  if (bind_in_turn(fd, &peer, depth) && inet_begin_connect(fd, &self) == 0)
+    (void)inet_disconnect(fd);
+}
+
+static void end_all_waiting(const struct inet_point *at, int depth) {
+  struct tcp_connections all;
+  if (tcp_connections_read(&all) < 0)
+    return;
+  for (size_t i = 0; i < all.count; i++) {
+    const struct tcp_connection *c = &all.item[i];
+    bool waits = !c->inode && (c->state == TCP_TIME_WAIT || c->state == TCP_FIN_WAIT2);
+    if (waits && inet_point_is_same(&c->local, at))
+      end_waiting(c, is_listened_to(&all, at->port), depth);
+  }
+  tcp_connections_done(&all);
+}
+
+int inet_bind(int fd, const struct socket_name *name) {
+  if (bind(fd, inet_address(name), name->size) == 0)
+    return 0;
+  if (errno != EADDRINUSE)
+    return -errno;
+  struct inet_point at = inet_point_of(&name->address);
+  end_all_waiting(&at, DEPTH);
+  return bind(fd, inet_address(name), name->size) < 0 ? -errno : 0;
+}
+
+// ---- both at once ----
+
+// A listening socket whose backlog is full lets a SYN pass unanswered.
+struct deaf {
+  int listening, filler;
+};
+
+static void deaf_done(struct deaf *d) {
+  cleanup_fd(&d->listening);
+  cleanup_fd(&d->filler);
+}
+
+static int deaf_open(struct deaf *d, const struct socket_name *at) {
+  *d = (struct deaf){socket_like(at), socket_like(at)};
+  if (d->listening < 0 || d->filler < 0)
+    return d->listening < 0 ? d->listening : d->filler;
+  inet_share_port(d->listening);
+  int r = inet_bind(d->listening, at);
+  if (r == 0 && listen(d->listening, 0) < 0)
+    r = -errno;
+  return r < 0 ? r : inet_begin_connect(d->filler, at);
+}
+
+static int wait_until_established(int fd) {
+  struct pollfd p = {.fd = fd, .events = POLLOUT};
+  if (poll(&p, 1, PATIENCE_MS) <= 0)
+    return -ETIMEDOUT;
+  return state_of(fd) == TCP_ESTABLISHED ? 0 : -ECONNREFUSED;
+}
+
+static int join(int a, const struct socket_name *name_a, int b, const struct socket_name *name_b) {
+  struct deaf deaf __attribute__((cleanup(deaf_done)));
+  int r = deaf_open(&deaf, name_a);
+  if (r == 0)
+    r = inet_begin_connect(b, name_a);
+  if (r == 0)
+    r = inet_begin_connect(a, name_b);
+  if (r == 0)
+    r = wait_until_established(a);
+  if (r == 0)
+    r = wait_until_established(b);
+  // The kernel calls a socket connected only when its connect(2) has been told so.
+  if (r == 0)
+    r = inet_begin_connect(a, name_b);
+  return r == 0 ? inet_begin_connect(b, name_a) : r;
+}
+
+// Connections that have ended may be in the way of either.
+int inet_join(int a, const struct socket_name *name_a, int b, const struct socket_name *name_b) {
+  int r = join(a, name_a, b, name_b);
+  if (r == 0)
+    return 0;
+  struct inet_point at_a = inet_point_of(&name_a->address), at_b = inet_point_of(&name_b->address);
+  (void)inet_disconnect(a);
+  (void)inet_disconnect(b);
+  end_all_waiting(&at_a, DEPTH);
+  end_all_waiting(&at_b, DEPTH);
+  (void)inet_bind(a, name_a);
+  (void)inet_bind(b, name_b);
+  return join(a, name_a, b, name_b);
+}
+
+// ---- connections that are over ----
+
+static struct socket_name loopback(int domain) {
+  struct inet_point p = {0};
+  if (domain == AF_INET)
+    p.address.s6_addr32[3] = htonl(INADDR_LOOPBACK);
+  else
+    p.address = in6addr_loopback;
+  return inet_name_of(&p, domain);
+}
+
+static int accept_soon(int listening) {
+  struct pollfd p = {.fd = listening, .events = POLLIN};
+  if (poll(&p, 1, PATIENCE_MS) <= 0)
+    return -ETIMEDOUT;
+  int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
+int inet_make_ended(int fd, int domain, int *ret_other) {
+  struct socket_name at = loopback(domain);
+  _cleanup_fd_ int listening = socket_like(&at);
+  if (listening < 0)
+    return listening;
+  if (bind(listening, inet_address(&at), at.size) < 0 || listen(listening, 1) < 0)
+    return -errno;
+  int r = socket_read_name(listening, &at, false);
+  if (r == 0)
+    r = inet_begin_connect(fd, &at);
+  int other = r == 0 ? accept_soon(listening) : r;
+  if (other < 0)
+    return other;
+  r = inet_begin_connect(fd, &at);
+  if (ret_other)
+    *ret_other = other;
+  else
+    inet_reset(other);
+  return r;
+}
