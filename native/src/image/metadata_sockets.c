@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: EPL-2.0
 // Whether the sockets of an image can be: each by itself, and whom it names.
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -39,16 +41,30 @@ static bool options_sound(const Socket *s) {
   return s->n_option <= OPTIONS_MAX;
 }
 
+static bool name_sound(const ProtobufCBinaryData *name, int family) {
+  sa_family_t is = AF_UNSPEC;
+  if (name->len > NAME_MAX_BYTES)
+    return false;
+  memcpy(&is, name->data, name->len < sizeof is ? name->len : sizeof is);
+  return family == AF_UNIX || !name->len || (is == AF_INET && name->len == sizeof(struct sockaddr_in)) ||
+         (is == AF_INET6 && name->len == sizeof(struct sockaddr_in6));
+}
+
 static bool queue_sound(const Socket *s, bool (*has_open_file)(const void *, uint32_t), const void *data) {
   for (size_t i = 0; i < s->n_queue; i++) {
     const Snapback__Image__SocketMessage *m = s->queue[i];
-    if (m->sender.len > NAME_MAX_BYTES || m->n_open_file > FILES_MAX)
+    if (!name_sound(&m->sender, s->family) || m->n_open_file > FILES_MAX)
       return false;
     for (size_t k = 0; k < m->n_open_file; k++)
       if (!has_open_file(data, m->open_file[k]))
         return false;
   }
   return true;
+}
+
+// An IPv6 socket can talk to one of IPv4.
+static bool is_same_family(int a, int b) {
+  return a == b || ((a == AF_INET || a == AF_INET6) && (b == AF_INET || b == AF_INET6));
 }
 
 // A connection joins two of a kind, each of which names the other.
@@ -59,11 +75,18 @@ static bool peer_sound(const Socket *const *all, size_t count, const Socket *s) 
   if (!is_named || !s->peer)
     return !is_named && !s->peer;
   const Socket *peer = all[s->peer - 1];
-  if (peer->family != s->family || peer->type != s->type || peer == s)
+  if (!is_same_family(peer->family, s->family) || peer->type != s->type || peer == s)
     return s->type == SOCK_DGRAM && peer == s;
   if (s->peer_kind == PEER(WAITING))
     return peer->listens;
   return !peer->listens && (s->type == SOCK_DGRAM || (peer->peer == s->id && peer->peer_kind == PEER(INSIDE)));
+}
+
+static bool backlog_sound(const Socket *s) {
+  for (size_t i = 0; i < s->n_in_backlog; i++)
+    if (!name_sound(&s->in_backlog[i]->name, s->family) || !s->in_backlog[i]->name.len)
+      return false;
+  return !s->n_in_backlog || s->n_in_backlog == s->n_waiting;
 }
 
 static bool waiting_sound(const Socket *const *all, size_t count, const Socket *s) {
@@ -76,9 +99,9 @@ static bool waiting_sound(const Socket *const *all, size_t count, const Socket *
 }
 
 static bool socket_sound(const Socket *const *all, size_t count, const Socket *s) {
-  return s->type >= SOCK_STREAM && s->type <= LAST_TYPE && s->name.len <= NAME_MAX_BYTES &&
-         s->peer_name.len <= NAME_MAX_BYTES && s->backlog <= INT_MAX && s->shutdown <= 3 && options_sound(s) &&
-         peer_sound(all, count, s) && waiting_sound(all, count, s);
+  return s->type >= SOCK_STREAM && s->type <= LAST_TYPE && name_sound(&s->name, s->family) &&
+         name_sound(&s->peer_name, s->family) && backlog_sound(s) && s->backlog <= INT_MAX && s->shutdown <= 3 &&
+         options_sound(s) && peer_sound(all, count, s) && waiting_sound(all, count, s);
 }
 
 bool metadata_sockets_sound(const Snapback__Image__Image *m, bool (*has_open_file)(const void *, uint32_t),

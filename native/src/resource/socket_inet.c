@@ -28,6 +28,16 @@ struct inet_text inet_text_of(const struct socket_name *name) {
   return t;
 }
 
+bool inet_is_any(const struct in6_addr *a) {
+  static const struct in6_addr any_four = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+  return IN6_IS_ADDR_UNSPECIFIED(a) || memcmp(a, &any_four, sizeof *a) == 0;
+}
+
+bool inet_point_covers(const struct inet_point *a, const struct inet_point *at) {
+  return a->port == at->port &&
+         (inet_is_any(&a->address) || memcmp(&a->address, &at->address, sizeof at->address) == 0);
+}
+
 // ---- one socket ----
 
 static unsigned shutdown_of(int state, short events) {
@@ -296,6 +306,8 @@ static void inet_done(struct socket_state *s) {
       .fill = inet_fill,                   \
       .finish = inet_finish,               \
       .done = inet_done,                   \
+      .describe = inet_describe,           \
+      .recreate = inet_recreate,           \
   }
 
 INET_FAMILY(socket_inet, AF_INET);

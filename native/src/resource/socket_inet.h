@@ -51,6 +51,9 @@ static inline bool inet_is_ours(const struct socket_state *s) { return s->domain
 static inline bool inet_is_same_name(const struct socket_name *a, const struct socket_name *b) {
   return a->size == b->size && memcmp(&a->address, &b->address, a->size) == 0;
 }
+// Whether one that is bound to `a` has what comes for `at`.
+bool inet_point_covers(const struct inet_point *a, const struct inet_point *at);
+bool inet_is_any(const struct in6_addr *a);
 struct socket_name inet_name_of(const struct inet_point *p, int family);
 
 // ---- socket_inet.c: what a socket is now ----
@@ -113,3 +116,9 @@ int inet_fill(struct sockets *all, struct socket_state *s, struct error *e);
 int inet_finish(struct sockets *all, struct socket_state *s, struct error *e);
 
 int udp_fill(struct sockets *all, struct socket_state *s);
+
+// ---- socket_inet_image.c ----
+
+void inet_describe(const struct socket_state *s, struct Snapback__Image__Socket *to);
+void inet_recreate(struct socket_state *s, const struct Snapback__Image__Socket *from);
+int inet_check(const struct Snapback__Image__Socket *from, struct error *e);

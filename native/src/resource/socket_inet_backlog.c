@@ -25,15 +25,9 @@ void inet_backlog_done(struct inet_own *own) {
 
 // ---- who waits ----
 
-static bool listens_at(const struct socket_state *s, const struct inet_point *at) {
-  static const struct in6_addr any_four = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
-  const struct in6_addr *a = &inet_own(s)->point.address;
-  return inet_own(s)->point.port == at->port && (IN6_IS_ADDR_UNSPECIFIED(a) || memcmp(a, &any_four, sizeof *a) == 0 ||
-                                                 memcmp(a, &at->address, sizeof *a) == 0);
-}
-
 static bool is_waiting_at(const struct socket_state *s, const struct tcp_connection *c) {
-  return !c->inode && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT) && listens_at(s, &c->local);
+  return !c->inode && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT) &&
+         inet_point_covers(&inet_own(s)->point, &c->local);
 }
 
 // How many wait, of whom.
@@ -181,8 +175,10 @@ static int put_back_in(struct sockets *all, struct socket_state *s) {
 
 static void note_clients(struct sockets *all, struct socket_state *s) {
   struct inet_own *own = inet_own(s);
-  for (size_t i = 0; i < own->waiting_count; i++) {
-    struct socket_state *client = sockets_find(all, own->waiting[i].client);
+  s->waiting = must_alloc((own->waiting_count + 1) * sizeof *s->waiting);
+  for (; s->waiting_count < own->waiting_count; s->waiting_count++) {
+    s->waiting[s->waiting_count] = own->waiting[s->waiting_count].client;
+    struct socket_state *client = sockets_find(all, s->waiting[s->waiting_count]);
     if (!client)
       continue;
     client->peer_kind = SOCKET_PEER_WAITING;

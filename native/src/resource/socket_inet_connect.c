@@ -125,7 +125,7 @@ static void end_all_waiting(const struct inet_point *at, int depth) {
   for (size_t i = 0; i < all.count; i++) {
     const struct tcp_connection *c = &all.item[i];
     bool waits = !c->inode && (c->state == TCP_TIME_WAIT || c->state == TCP_FIN_WAIT2);
-    if (waits && inet_point_is_same(&c->local, at))
+    if (waits && inet_point_covers(at, &c->local))
       end_waiting(c, is_listened_to(&all, at->port), depth);
   }
   tcp_connections_done(&all);

@@ -8,17 +8,11 @@
 
 enum { TRIES = 3 };
 
-static bool is_any(const struct in6_addr *a) {
-  static const struct in6_addr any_four = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
-  return IN6_IS_ADDR_UNSPECIFIED(a) || memcmp(a, &any_four, sizeof *a) == 0;
-}
-
 static bool sends_from(const struct socket_state *o, const struct socket_name *sender) {
-  struct inet_point at = inet_point_of(&sender->address), own;
+  struct inet_point at = inet_point_of(&sender->address);
   if (!inet_is_ours(o) || inet_is_tcp(o) || o->now < 0 || o->domain != sender->address.ss_family)
     return false;
-  own = inet_own(o)->point;
-  return own.port == at.port && (is_any(&own.address) || memcmp(&own.address, &at.address, sizeof at.address) == 0);
+  return inet_point_covers(&inet_own(o)->point, &at);
 }
 
 // A socket of the session with that address, or one of ours, if nobody else has the address. -1: somebody else has it.
@@ -39,7 +33,7 @@ static int open_sender(const struct sockets *all, const struct socket_state *s, 
 // One that listens on all addresses is reached at the sender's, if that is one of this machine's.
 static struct socket_name receiver_of(const struct socket_state *s, const struct socket_name *sender) {
   struct inet_point at = inet_own(s)->point;
-  if (is_any(&at.address))
+  if (inet_is_any(&at.address))
     at.address = inet_point_of(&sender->address).address;
   return inet_name_of(&at, sender->address.ss_family);
 }
