@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0
 // Whether the sockets of an image can be: each by itself, and whom it names.
 #include <limits.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,14 @@
 #include "base/memory.h"
 #include "image/metadata.h"
 
-enum { NAME_MAX_BYTES = 126, OPTION_BYTES = 32, OPTIONS_MAX = 256, FILES_MAX = 253, LAST_TYPE = SOCK_SEQPACKET };
+enum {
+  NAME_MAX_BYTES = 126,
+  OPTION_BYTES = 32,
+  OPTIONS_MAX = 256,
+  GROUPS_MAX = 32,
+  FILES_MAX = 253,
+  LAST_TYPE = SOCK_SEQPACKET
+};
 
 typedef Snapback__Image__Socket Socket;
 #define PEER(name) SNAPBACK__IMAGE__SOCKET_PEER__SOCKET_PEER_##name
@@ -45,6 +53,8 @@ static bool name_sound(const ProtobufCBinaryData *name, int family) {
   sa_family_t is = AF_UNSPEC;
   if (name->len > NAME_MAX_BYTES)
     return false;
+  if (family == AF_NETLINK)
+    return !name->len || name->len == sizeof(struct sockaddr_nl);
   memcpy(&is, name->data, name->len < sizeof is ? name->len : sizeof is);
   return family == AF_UNIX || !name->len || (is == AF_INET && name->len == sizeof(struct sockaddr_in)) ||
          (is == AF_INET6 && name->len == sizeof(struct sockaddr_in6));
@@ -100,8 +110,9 @@ static bool waiting_sound(const Socket *const *all, size_t count, const Socket *
 
 static bool socket_sound(const Socket *const *all, size_t count, const Socket *s) {
   return s->type >= SOCK_STREAM && s->type <= LAST_TYPE && name_sound(&s->name, s->family) &&
-         name_sound(&s->peer_name, s->family) && backlog_sound(s) && s->backlog <= INT_MAX && s->shutdown <= 3 &&
-         options_sound(s) && peer_sound(all, count, s) && waiting_sound(all, count, s);
+         name_sound(&s->peer_name, s->family) && backlog_sound(s) && s->backlog <= INT_MAX &&
+         s->n_group <= GROUPS_MAX && s->shutdown <= 3 && options_sound(s) && peer_sound(all, count, s) &&
+         waiting_sound(all, count, s);
 }
 
 bool metadata_sockets_sound(const Snapback__Image__Image *m, bool (*has_open_file)(const void *, uint32_t),

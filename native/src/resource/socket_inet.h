@@ -29,8 +29,7 @@ struct inet_own {
   bool has_ended;  // a connection that is over: it has no peer any more
   struct inet_point point, peer_point;
   uint64_t acknowledged;         // bytes that it has sent
-  unsigned in_backlog;           // listening: how many wait, of whomever
-  struct inet_waiting *waiting;  // those of the session, in order
+  struct inet_waiting *waiting;  // listening: those of the session, in order
   size_t waiting_count;
   // Of a rewind under way.
   bool shares_port;  // for the moment

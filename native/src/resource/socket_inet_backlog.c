@@ -188,13 +188,16 @@ static void note_clients(struct sockets *all, struct socket_state *s) {
 
 // Where one from outside waits among them, nobody can be taken out: it could not be put in again.
 int inet_survey_backlog(struct sockets *all, struct socket_state *s, struct error *e) {
-  struct crowd crowd;
-  if (!inet_own(s)->in_backlog)
+  struct crowd crowd = {0};
+  struct inet_view v;
+  int r = inet_look(inet_own(s)->held, &v);
+  if (r == 0 && !v.waiting)
     return 0;
-  int r = count(all, s, is_in_table, &crowd);
+  if (r == 0)
+    r = count(all, s, is_in_table, &crowd);
   if (r < 0)
     return error_set_errno(e, r, "cannot find who waits to be accepted by process %d", s->holder);
-  if (crowd.outside == inet_own(s)->in_backlog)
+  if (crowd.outside >= v.waiting)
     return 0;
   if (crowd.outside)
     return error_set(e, ERROR_REFUSED,

@@ -289,6 +289,8 @@ int inet_finish(struct sockets *all, struct socket_state *s, struct error *e) {
   (void)e;
   inet_own(s)->shares_port = false;
   const struct socket_state *peer = s->peer_kind == SOCKET_PEER_INSIDE ? sockets_find(all, s->peer) : NULL;
+  if (inet_is_tcp(s) && s->is_kept && s->peer_kind == SOCKET_PEER_OUTSIDE)
+    sockets_note(all, "the connection to %s goes on as it is", inet_text_of(&s->peer_name).text);
   if (!inet_is_tcp(s) || s->is_kept || s->listens || s->peer_kind == SOCKET_PEER_WAITING || inet_own(s)->is_doomed)
     return 0;
   if (s->other_end >= 0)

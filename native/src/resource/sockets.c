@@ -17,7 +17,7 @@
 #include "proc/status.h"
 #include "resource/descriptors.h"
 
-static const struct socket_family *const families[] = {&socket_unix, &socket_inet, &socket_inet6};
+static const struct socket_family *const families[] = {&socket_unix, &socket_inet, &socket_inet6, &socket_netlink};
 
 // ---- the table ----
 

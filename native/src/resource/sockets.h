@@ -131,7 +131,7 @@ struct socket_family {
   // Whether it can be made on this machine now: asked before a restart is begun. NULL: it can.
   int (*check)(const struct Snapback__Image__Socket *from, struct error *e);
 };
-extern const struct socket_family socket_unix, socket_inet, socket_inet6;
+extern const struct socket_family socket_unix, socket_inet, socket_inet6, socket_netlink;
 
 // ---- capture ----
 

@@ -7,6 +7,7 @@ ROWS = {
     "pages-dense": dict(arguments=["48", "dense"]),
     "pages-large": dict(arguments=["256", "small"]),
     "shared_memory-visible": dict(environment={"LIVE_SHM": "/dev/shm/{folder}"}),
+    "servers-six": dict(arguments=["6"]),
     # A filter of system calls may forbid those of a snapshot; a restart cannot give back what only root may.
     "rights": dict(refusal=r"seccomp filter"),
     # What is done where the kernel cannot tell which pages have changed.

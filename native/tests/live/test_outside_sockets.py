@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: EPL-2.0
+"""Connections of a session with programs outside of it, and ports that others have taken."""
+import os
+import socket
+
+import snapback_support as support
+
+# Sends its ticks to a server outside and hears them again; says how a connection ends. With "close" it gives its socket away.
+CLIENT = '''
+import os, socket, sys, time
+folder, port = sys.argv[1], int(sys.argv[2])
+def say(text):
+    with open(folder + "/said", "a") as file: file.write(text + "\\n")
+peer = socket.create_connection(("127.0.0.1", port))
+n = 0
+while True:
+    n += 1
+    try:
+        peer.sendall(b"%d\\n" % n)
+        if not peer.recv(100): raise EOFError
+    except (OSError, EOFError) as e:
+        say(type(e).__name__)
+        sys.exit(3)
+    say("tick %d" % n)
+    while os.path.exists(folder + "/pause"): time.sleep(0.01)
+    if os.path.exists(folder + "/close"):
+        peer.close()
+        say("closed")
+        while True: time.sleep(1)
+    time.sleep(0.002)
+'''
+
+# Listens on a port that it is given, and serves one line to whoever comes.
+SERVER = '''
+import socket, sys
+listening = socket.socket(socket.AF_INET if "." in sys.argv[2] else socket.AF_INET6)
+listening.bind((sys.argv[2], 0))
+listening.listen(5)
+with open(sys.argv[1] + "/said", "a") as file: file.write("port %d\\n" % listening.getsockname()[1])
+n = 0
+while True:
+    peer, _ = listening.accept()
+    n += 1
+    peer.sendall(b"%d\\n" % n)
+    peer.close()
+'''
+
+
+class Outside(support.TestCase):
+    def said(self):
+        try:
+            with open(self.path("work", "said"), encoding="utf-8") as file:
+                return file.read().split("\n")[:-1]
+        except FileNotFoundError:
+            return []
+
+    def wait_until_said(self, text, since=0):
+        support.wait_for(lambda: any(line.startswith(text) for line in self.said()[since:]), f"the word {text}")
+
+    def touch(self, name):
+        with open(self.path("work", name), "w", encoding="utf-8"):
+            pass
+
+    def run_script(self, script, *arguments):
+        path = self.path("script.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(script)
+        return self.launch(["/usr/bin/python3", path, self.path("work"), *map(str, arguments)])
+
+
+class Peers(Outside):
+    """The other end is this test."""
+
+    def setUp(self):
+        super().setUp()
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.listening.close)
+        self.listening.settimeout(support.PATIENCE)
+        self.port = self.listening.getsockname()[1]
+        self.session = self.run_script(CLIENT, self.port)
+        self.peer, _ = self.listening.accept()
+        self.addCleanup(self.peer.close)
+        self.peer.settimeout(support.PATIENCE)
+        self.heard = []
+
+    def answer(self, count):
+        """Lets the program go on for that many ticks."""
+        for _ in range(count):
+            line = self.peer.recv(100)
+            self.assertTrue(line)
+            self.heard += [int(number) for number in line.split()]
+            self.peer.sendall(line)
+
+    def test_that_are_still_there_are_kept_and_told_of(self):
+        self.answer(5)
+        first = self.session.snapshot()
+        self.answer(10)
+        outcome = self.session.run("rewind", first)
+        self.assertEqual(outcome.status, 0, outcome.message)
+        self.assertIn(f"the connection to 127.0.0.1:{self.port} goes on as it is", outcome.output + outcome.message)
+        self.answer(10)
+        self.assertIn(-1, [1 if b > a else -1 for a, b in zip(self.heard, self.heard[1:])], self.heard)
+        self.assertNotIn("EOFError", self.said())
+
+    def test_that_were_closed_since_are_seen_as_reset(self):
+        self.answer(5)
+        first = self.session.snapshot()
+        self.touch("close")
+        self.answer(1)
+        self.wait_until_said("closed")
+        os.unlink(self.path("work", "close"))
+        outcome = self.session.run("rewind", first)
+        self.assertEqual(outcome.status, 0, outcome.message)
+        self.assertIn(f"the connection to 127.0.0.1:{self.port} cannot be put back: the program sees it as reset",
+                      outcome.output + outcome.message)
+        self.assertEqual(self.session.wait(), 3)
+        self.assertIn(self.said()[-1], ("ConnectionResetError", "BrokenPipeError"))
+
+    def test_are_seen_as_reset_after_a_restart(self):
+        self.answer(5)
+        image = self.path("saved.sbi")
+        self.session.call("snapshot", "--save", "-o", image)
+        self.session.end()
+        session = self.restart(image, ["--force"], ready=False)
+        self.assertEqual(session.wait(), 3, session.shown())
+        self.assertIn(self.said()[-1], ("ConnectionResetError", "BrokenPipeError"))
+        self.assertIn(f"the connection to 127.0.0.1:{self.port} cannot be put back: the program sees it as reset",
+                      session.shown())
+
+
+class Ports(Outside):
+    def served(self, host, port):
+        with socket.create_connection((host, port), timeout=support.PATIENCE) as peer:
+            return peer.recv(100)
+
+    def check(self, host, shown):
+        session = self.run_script(SERVER, host)
+        self.wait_until_said("port ")
+        port = int(self.said()[0].split()[1])
+        self.assertEqual(self.served(host, port), b"1\n")
+        image = self.path("saved.sbi")
+        session.call("snapshot", "--save", "-o", image)
+        session.end()
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as taken:
+            support.wait_for(lambda: self.takes(taken, host, port), "the port")
+            refused = self.restart(image, ready=False)
+            self.assertNotEqual(refused.wait(), 0)
+            self.assertIn(f"the port {port}, on which the program listened, is in use by another program", refused.shown())
+        session = self.restart(image)
+        self.assertEqual(self.served(host, port), b"2\n", shown)
+        first = session.snapshot()
+        self.assertEqual(self.served(host, port), b"3\n")
+        session.rewind(first)
+        self.assertEqual(self.served(host, port), b"3\n")
+
+    def takes(self, taken, host, port):
+        try:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind((host, port))
+            taken.listen()
+            return True
+        except OSError:
+            return False
+
+    def test_of_others_are_refused_by_name(self):
+        self.check("127.0.0.1", "IPv4")
+
+    def test_of_others_are_refused_by_name_also_of_ipv6(self):
+        self.check("::1", "IPv6")
+
+
+if __name__ == "__main__":
+    support.main()
