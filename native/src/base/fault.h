@@ -47,6 +47,9 @@
   /* building a process anew */                                                      \
   X(rebuild_clone) /* the old process number cannot be had */                        \
   X(timer_ids)     /* no failure: the kernel cannot be told the id of a new timer */ \
+  /* connections: none of these fails a snapshot or a rewind */                      \
+  X(tcp_join)   /* two ends cannot be connected: they are like after a reset */      \
+  X(tcp_window) /* what is on its way does not come through, and is sent again */    \
   /* writing an image: an older file of that name stays whole */                     \
   X(image_write)    /* an I/O error */                                               \
   X(image_full)     /* the disk is full */                                           \

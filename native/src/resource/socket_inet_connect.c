@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "resource/socket_inet.h"
 
 enum { PATIENCE_MS = 1500 };
@@ -190,7 +191,10 @@ static int join(int a, const struct socket_name *name_a, int b, const struct soc
 
 // Connections that have ended may be in the way of either.
 int inet_join(int a, const struct socket_name *name_a, int b, const struct socket_name *name_b) {
-  int r = join(a, name_a, b, name_b);
+  int r = fault(FAULT_tcp_join);
+  if (r < 0)
+    return r;
+  r = join(a, name_a, b, name_b);
   if (r == 0)
     return 0;
   struct inet_point at_a = inet_point_of(&name_a->address), at_b = inet_point_of(&name_b->address);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "resource/socket_inet.h"
 
@@ -168,7 +169,8 @@ int inet_peek(int fd, int peer, struct socket_queue *ret) {
   int64_t left = inet_settle(fd, peer);
   if (left < 0)
     return (int)left;
-  int r = left ? take_and_refill(fd, peer, ret) : peek_here(fd, ret);
+  bool comes_through = !left && fault(FAULT_tcp_window) == 0;
+  int r = !comes_through && peer >= 0 ? take_and_refill(fd, peer, ret) : peek_here(fd, ret);
   if (r < 0)
     socket_queue_done(ret);
   return r;

@@ -169,5 +169,91 @@ class Ports(Outside):
         self.check("::1", "IPv6")
 
 
+# Two connections to itself; one holds more than its window lets through. On a word it closes both, or reads to the end.
+SELF = '''
+import os, socket, sys, time
+folder = sys.argv[1]
+def say(text):
+    with open(folder + "/said", "a") as file: file.write(text + "\\n")
+def pair(size):
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+        listening.bind(("127.0.0.1", 0)); listening.listen()
+        a = socket.create_connection(listening.getsockname())
+        return a, listening.accept()[0]
+a, b = pair(4096)
+a.setblocking(False)
+sent = b""
+try:
+    while True:
+        piece = os.urandom(1000)
+        sent += piece[:a.send(piece)]
+except BlockingIOError:
+    pass
+say("ready")
+while not os.path.exists(folder + "/read") and not os.path.exists(folder + "/close"): time.sleep(0.01)
+if os.path.exists(folder + "/close"):
+    a.close(); b.close()
+    say("closed")
+    while True: time.sleep(1)
+try: a.shutdown(socket.SHUT_WR)
+except OSError: pass
+heard = b""
+try:
+    while True:
+        piece = b.recv(100000)
+        if not piece: break
+        heard += piece
+    say("right" if heard == sent else "wrong: %d of %d" % (len(heard), len(sent)))
+except OSError as e:
+    say(type(e).__name__)
+'''
+
+
+class Faults(Outside):
+    """What cannot be done in the usual way is done in another, or told of."""
+
+    def begin(self, point):
+        path = self.path("script.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(SELF)
+        self.session = self.launch(["/usr/bin/python3", path, self.path("work")], faults=point)
+        self.wait_until_said("ready")
+        return self.session.snapshot()
+
+    def close_and_rewind(self, first):
+        self.touch("close")
+        self.wait_until_said("closed")
+        os.unlink(self.path("work", "close"))
+        outcome = self.session.run("rewind", first)
+        self.assertEqual(outcome.status, 0, outcome.message)
+        self.touch("read")
+        return outcome.output + outcome.message
+
+    def test_without_one_all_comes_back(self):
+        told = self.close_and_rewind(self.begin("restart_bridge"))
+        self.assertNotIn("sockets", told)
+        self.assertEqual(self.session.wait(), 0)
+        self.assertEqual(self.said()[-1], "right")
+
+    def test_bytes_that_do_not_come_through_are_taken_out_and_sent_again(self):
+        first = self.begin("tcp_window")
+        self.assertEqual(self.close_and_rewind(first).count("lost"), 0)
+        self.assertEqual(self.session.wait(), 0)
+        self.assertEqual(self.said()[-1], "right")
+
+    def test_capture_that_takes_bytes_out_does_no_harm(self):
+        self.begin("tcp_window")
+        self.touch("read")
+        self.assertEqual(self.session.wait(), 0)
+        self.assertEqual(self.said()[-1], "right")
+
+    def test_ends_that_cannot_be_connected_are_like_after_a_reset(self):
+        told = self.close_and_rewind(self.begin("tcp_join"))
+        self.assertIn("cannot be put back", told)
+        self.assertEqual(self.session.wait(), 0)
+        self.assertIn(self.said()[-1], ("ConnectionResetError", "BrokenPipeError"))
+
+
 if __name__ == "__main__":
     support.main()
