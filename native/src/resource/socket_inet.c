@@ -344,6 +344,7 @@ static void inet_done(struct socket_state *s) {
       .done = inet_done,                   \
       .describe = inet_describe,           \
       .recreate = inet_recreate,           \
+      .check = inet_check,                 \
   }
 
 INET_FAMILY(socket_inet, AF_INET);

@@ -34,6 +34,7 @@ while True:
 SERVER = '''
 import socket, sys
 listening = socket.socket(socket.AF_INET if "." in sys.argv[2] else socket.AF_INET6)
+listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 listening.bind((sys.argv[2], 0))
 listening.listen(5)
 with open(sys.argv[1] + "/said", "a") as file: file.write("port %d\\n" % listening.getsockname()[1])
@@ -182,6 +183,7 @@ def pair(size):
         a = socket.create_connection(listening.getsockname())
         return a, listening.accept()[0]
 a, b = pair(4096)
+a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 30000)
 a.setblocking(False)
 sent = b""
 try:
