@@ -96,8 +96,8 @@ static int capture_pages(struct process_state *s, struct executor *main, struct 
   if (r < 0)
     return error_set_errno(e, r, "cannot read which pages of process %d have changed", s->pid);
   s->node = lineage_new(g, lineage_base(g, s->pid));
-  bool unsure = tree_shares_pages(g, s->pid) || tracking_merges_pages(s->pid);
-  if (lineage_note(s->node, s->pid, unsure, executor_area(main), e) < 0)
+  s->compares = tree_shares_pages(g, s->pid) || tracking_merges_pages(s->pid);
+  if (lineage_note(s->node, s->pid, s->compares, executor_area(main), e) < 0)
     return -1;
   tracking_mark(g, main, e);
   return 0;

@@ -29,6 +29,24 @@ static int check_templates(const struct saving *v, struct error *e) {
   return 0;
 }
 
+static bool ran_the_same(const struct process_state *a, const struct process_state *b) {
+  return a->auxiliary_size == b->auxiliary_size &&
+         memcmp(a->auxiliary_vector, b->auxiliary_vector, a->auxiliary_size) == 0;
+}
+
+// The one that the process was forked from, or whose memory is likely to be as near.
+static struct pages_plan *mother_of(struct saving *v, size_t index) {
+  struct pages_plan *first = NULL;
+  for (size_t i = 0; i < index; i++) {
+    if (!ran_the_same(v->list[i], v->list[index]))
+      continue;
+    if (v->list[i]->pid == v->list[index]->parent)
+      return &v->plan[i];
+    first = first ? first : &v->plan[i];
+  }
+  return first;
+}
+
 static int plan_processes(struct saving *v, struct error *e) {
   v->plan = must_alloc(v->count * sizeof *v->plan);
   for (size_t i = 0; i < v->count; i++)
@@ -39,6 +57,7 @@ static int plan_processes(struct saving *v, struct error *e) {
     *p = (struct pages_plan){.s = s, .process = v->d.image->process[i], .writer = v->writer};
     p->parent_node = v->parent ? saved_node_of(v->known, s) : NULL;
     p->parent = p->parent_node ? v->parent : NULL;
+    p->mother = mother_of(v, i);
     if (save_pages(p, e) < 0)
       return -1;
     v->bytes += p->bytes;

@@ -20,8 +20,9 @@ enum fate { LEAVE, STORE, REFER };
 struct looking {
   struct pages_plan *plan;
   int pagemap;
-  uint64_t *words;                    // of the pages of the template
-  uint64_t *changed;                  // exclusive: it may differ from the page of the parent image
+  uint64_t *words;    // of the pages of the template
+  uint64_t *changed;  // exclusive: it may differ from the page of the parent image
+  struct twins *twins;
   const struct image_extent *extent;  // of the parent
   size_t extents;
 };
@@ -75,7 +76,9 @@ static int plan_chunk(struct looking *l, uint64_t at, uint64_t end, bool file_is
     for (k = i + 1; k < pages && fate_of(l, k, file_is_gone) == fate; k++)
       continue;
     uint64_t start = at + i * ARCH_PAGE, stop = at + k * ARCH_PAGE;
-    if (fate == STORE)
+    if (fate == STORE && l->twins)
+      r = twins_store(l->twins, start, stop, e);
+    else if (fate == STORE)
       image_writer_add(l->plan->writer, l->plan->process->space, start, stop);
     else if (fate == REFER)
       r = refer(l, start, stop, e);
@@ -130,7 +133,9 @@ int save_pages(struct pages_plan *p, struct error *e) {
   struct looking l = {.plan = p, .pagemap = pagemap, .words = words, .changed = changed};
   if (p->parent)
     l.extent = image_extents(p->parent, p->parent_node->space, &l.extents);
+  l.twins = twins_new(p);
   r = plan_all(&l, &maps, e);
+  twins_free(l.twins);
   mappings_done(&maps);
   return r;
 }

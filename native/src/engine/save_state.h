@@ -52,10 +52,18 @@ struct pages_plan {
   struct image_writer *writer;
   const struct image *parent;  // NULL: all pages are stored
   const struct saved_node *parent_node;
+  struct pages_plan *mother;  // of a process that has executed the same program at the same time; NULL: there is none
   uint64_t bytes;              // of memory, with what is referred to
   struct pages_source source;  // filled in
 };
 int save_pages(struct pages_plan *p, struct error *e);
+
+// save_twins.c: pages that are stored elsewhere, although nobody knows. They are compared.
+struct twins;
+struct twins *twins_new(struct pages_plan *p);  // NULL: there is nothing to compare with
+void twins_free(struct twins *t);
+// Stores the pages of [start, end), or says where they are.
+int twins_store(struct twins *t, uint64_t start, uint64_t end, struct error *e);
 void pages_plan_done(struct pages_plan *p);
 int save_read_pages(void *data, uint64_t address, void *bytes, size_t size);  // of a pages_source
 

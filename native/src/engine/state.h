@@ -131,6 +131,7 @@ struct process_state {
   struct semaphore_adjustments adjustments;
   struct page_range *kept_out;  // memory that the program keeps out of its own clones
   size_t kept_out_count;
+  bool compares;                       // the kernel could not tell which of its pages had changed
   struct breakpoint_byte *breakpoint;  // inserted by a debugger when it was taken
   size_t breakpoints;
   struct application application;

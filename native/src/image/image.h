@@ -47,6 +47,9 @@ void image_writer_add(struct image_writer *w, uint32_t space, uint64_t start, ui
 // These pages are what `parent` holds there (in `parent` itself or in an ancestor of it), or does not hold.
 int image_writer_refer(struct image_writer *w, uint32_t space, uint64_t start, uint64_t end, const struct image *parent,
                        struct error *e);
+// These pages are what the space `from` of the same image holds there: stored once, for both. To be said for all pages
+// of `from` before `from` itself is named like this.
+void image_writer_share(struct image_writer *w, uint32_t space, uint64_t start, uint64_t end, uint32_t from);
 int image_writer_write(struct image_writer *w, const struct image_source *sources, size_t count, struct error *e);
 // Metadata, tables and header; synced to the disk and given its name. `metadata->ancestor` is filled in here.
 int image_writer_finish(struct image_writer *w, Snapback__Image__Image *metadata, uint64_t *ret_bytes, struct error *e);

@@ -39,6 +39,7 @@ void image_writer_free(struct image_writer *w) {
   free(w->ancestors);
   free(w->parent_files);
   free(w->ranges);
+  free(w->shares);
   free(w->extents);
   free(w->blocks);
   free(w);
@@ -92,7 +93,7 @@ static void refer_extent(struct image_writer *w, uint32_t space, struct image_ex
   w->extents[w->extent_count++] = (struct extent){space, x};
 }
 
-static struct image_extent cut(struct image_extent x, uint64_t start, uint64_t end) {
+struct image_extent writer_cut(struct image_extent x, uint64_t start, uint64_t end) {
   if (x.start < start) {
     if (x.kind == IMAGE_EXTENT_DATA)
       x.first_page += (unsigned)((start - x.start) / IMAGE_PAGE);
@@ -110,7 +111,7 @@ int image_writer_refer(struct image_writer *w, uint32_t space, uint64_t start, u
   size_t count;
   const struct image_extent *x = image_extents(parent, space, &count);
   for (size_t i = extents_search(x, count, start); i < count && x[i].start < end; i++)
-    refer_extent(w, space, cut(x[i], start, end), parent);
+    refer_extent(w, space, writer_cut(x[i], start, end), parent);
   return 0;
 }
 
@@ -140,7 +141,7 @@ static bool join(struct extent *x, const struct extent *next) {
   return true;
 }
 
-static int order_extents(struct image_writer *w, struct error *e) {
+int writer_order_extents(struct image_writer *w, struct error *e) {
   size_t n = 0;
   if (w->extent_count)
     qsort(w->extents, w->extent_count, sizeof *w->extents, by_place);
@@ -241,7 +242,7 @@ int image_writer_finish(struct image_writer *w, Snapback__Image__Image *metadata
                         struct error *e) {
   struct header h = {0};
   unsigned char bytes[HEADER_BYTES];
-  if (order_extents(w, e) || check_counts(w, e))
+  if (writer_order_extents(w, e) || writer_resolve_shares(w, e) || check_counts(w, e))
     return -1;
   drop_unused_ancestors(w);
   describe_ancestors(w, metadata);

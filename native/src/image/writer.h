@@ -11,6 +11,12 @@ struct range {
   uint64_t start, end;
 };
 
+// Pages that another space of the image holds.
+struct shared_range {
+  struct range range;
+  uint32_t from;
+};
+
 struct writer_ancestor {
   uint8_t id[IMAGE_ID];
   char *path;
@@ -23,6 +29,8 @@ struct image_writer {
   uint8_t id[IMAGE_ID];
   struct range *ranges;
   size_t range_count, range_capacity;
+  struct shared_range *shares;
+  size_t share_count, share_capacity;
   struct extent *extents;
   size_t extent_count, extent_capacity;
   struct block_place *blocks;
@@ -36,3 +44,8 @@ struct image_writer {
 
 // Reads all ranges from their sources and stores them: fills blocks and extents.
 int writer_store_ranges(struct image_writer *w, const struct image_source *sources, size_t count, struct error *e);
+
+struct image_extent writer_cut(struct image_extent x, uint64_t start, uint64_t end);
+int writer_order_extents(struct image_writer *w, struct error *e);
+// Extents for what spaces share. All others are there, in order; so are these then.
+int writer_resolve_shares(struct image_writer *w, struct error *e);
