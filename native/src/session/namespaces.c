@@ -121,6 +121,10 @@ static int map_user(const struct namespaces *n, struct error *e) {
 static int mount_proc(struct error *e) {
   char reason[512];
   if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL)) {
+    if (errno == EINVAL)
+      return error_set(e, ERROR_FAILED,
+                       "cannot change the mounts of the session: the root folder is no mount, as in a "
+                       "chroot; make it one before chroot by 'mount --bind FOLDER FOLDER'");
     user_namespace_refusal(-errno, reason, sizeof reason);
     return error_set(e, ERROR_FAILED, "cannot change the mounts of the session: %s", reason);
   }
