@@ -12,6 +12,7 @@ from control import Control
 from workload import NOBODY, Workload, folder, median, workload
 
 LAUNCH = ["{folder}/snapback", "launch", "--control", "{folder}/control.sock", "--"]
+DEFAULT = "none"      # docs/image-format.md says why
 SAVE_GOAL = 0.8       # of the throughput of cp
 BYTES_GOAL = 0.03     # an incremental image of 1 % changed, of a full one
 TIME_GOAL = 0.10
@@ -93,7 +94,8 @@ def save_rows(mib, rounds):
         for compression in ("none", "zstd"):
             say(f"save: {mib} MiB, {content}, {compression}")
             spent, copying, size, pause = save_times(mib, content, compression, rounds)
-            reached = "yes" if copying / spent >= SAVE_GOAL else "no"
+            goal = "yes" if copying / spent >= SAVE_GOAL else "no"
+            reached = goal if compression == DEFAULT else "not the default"
             yield [f"{mib} MiB", content, compression, f"{copying:.0f}", f"{spent:.0f}", f"{copying / spent:.2f}",
                    reached, f"{size / (1 << 20):.0f}", f"{pause:.1f}"]
 
@@ -230,7 +232,8 @@ def report(table, rounds, quick):
     return "\n".join([
         "## Saving\n",
         "The program runs on. *cp*: of the uncompressed image, on the same file system; both times end when the bytes "
-        f"are on the disk (fsync). Goal: cp / save at least {SAVE_GOAL}.\n",
+        f"are on the disk (fsync). Goal: cp / save at least {SAVE_GOAL} for what is the default, no compression: packing "
+        "takes processor time from the program, and is for images that are to be kept or sent.\n",
         table(heads, list(save_rows(mib, rounds))),
         incremental_lines(mib * 2, rounds),
         "## Restart\n",
