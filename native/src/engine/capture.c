@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "engine/affinity.h"
 #include "engine/files.h"
+#include "engine/host.h"
 #include "engine/tree.h"
 #include "proc/maps.h"
 #include "proc/status.h"
@@ -150,7 +151,8 @@ int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct
   int r = fault(FAULT_capture_area);
   if (r < 0)
     return error_set_errno(e, r, "cannot map memory into process %d", s->pid);
-  if (executor_open(f->tracer, s->pid, s->pid, NULL, &main, e) < 0)
+  r = s->engine->on_host ? host_open(f, &main, e) : executor_open(f->tracer, s->pid, s->pid, NULL, &main, e);
+  if (r < 0)
     return -1;
   s->stopped = f->stopped;
   s->area = executor_area(main);

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/memory.h"
+#include "engine/landings.h"
 #include "engine/patience.h"
 #include "engine/state.h"
 #include "proc/status.h"
@@ -294,8 +295,11 @@ static int freeze_by(int (*hold)(struct freezing *), struct frozen *ret, struct 
   int r = hold(&z);
   patience_end();
   free(z.rests);
-  if (r == 0 && main_thread_first(ret, e) == 0)
+  if (r == 0 && main_thread_first(ret, e) == 0) {
+    if (journal_is_kept())
+      landings_find(ret->pid);
     return 0;
+  }
   thaw(ret);
   return -1;
 }

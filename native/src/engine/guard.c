@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: EPL-2.0
 // After the supervisor of a program that was attached to has been killed.
 //
-// The kernel lets all tracees go where they are. A thread that made calls for us ends in a stop by the signal with
-// which its last call ends: it is held once more, gets its registers, and is continued.
+// The kernel lets all tracees go where they are. A thread that made calls for us makes the rest of them and waits in our
+// area, or goes round at its landing: it is held once more, and gets its registers.
 #include "engine/guard.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -93,8 +94,19 @@ static void end_templates(struct guard *g) {
 
 // ---- processes that were held ----
 
-static int give_back(struct executor *x, const struct journal_thread *t, struct error *e) {
-  *executor_registers(x) = t->registers;
+static bool is_within(uint64_t at, uint64_t start, uint64_t size) { return start && at >= start && at - start < size; }
+
+// One that stands elsewhere has its own registers, and may have gone on with them.
+static bool is_lent(const struct registers *now, const struct journal_thread *t, uint64_t area) {
+  const struct landing *l = &t->landing;
+  uint64_t pc = arch_pc(now);
+  bool is_calling = is_within(pc, l->instruction, arch_call_and_return_size) && arch_sp(now) == l->stack;
+  return is_calling || (l->circle && pc == l->circle) || is_within(pc, area, EXECUTOR_AREA);
+}
+
+static int give_back(struct executor *x, const struct journal_thread *t, uint64_t area, struct error *e) {
+  if (is_lent(executor_registers(x), t, area))
+    *executor_registers(x) = t->registers;
   *executor_mask(x) = t->mask;
   return executor_close(x, e);
 }
@@ -106,19 +118,34 @@ static const struct journal_thread *find(const struct journal *j, pid_t tid) {
   return NULL;
 }
 
+// It was killed when the area may have been mapped, and before it knew. Nobody else has one of that size and protection.
+static bool is_mapped(pid_t pid, uint64_t area) {
+  struct mappings maps;
+  if (!area || mappings_read(pid, &maps) < 0)
+    return false;
+  const struct mapping *m = mappings_at(&maps, area);
+  bool is_ours = m && m->start == area && m->end == area + EXECUTOR_AREA && !m->inode && !m->shared &&
+                 m->protection == (PROT_READ | PROT_WRITE | PROT_EXEC);
+  mappings_done(&maps);
+  return is_ours;
+}
+
 // The main thread comes first in whatever is done in a process, and is the last that is let go.
 static void mend_threads(const struct guard *g, const struct frozen *f) {
   struct error ignored = {0};
   struct executor *main, *x;
   const struct journal_thread *first = find(g->journal, f->pid);
-  if (!first || executor_adopt(f->tracer, f->pid, first->area, first->instruction, !first->area, &main, &ignored) < 0)
+  if (!first)
+    return;
+  uint64_t area = first->area ? first->area : is_mapped(f->pid, first->wanted) ? first->wanted : 0;
+  if (executor_adopt(f->tracer, f->pid, area, first->instruction, !area, &main, &ignored) < 0)
     return;
   for (size_t i = 1; i < f->count; i++) {
     const struct journal_thread *t = find(g->journal, f->tid[i]);
     if (t && executor_open(f->tracer, f->pid, t->tid, main, &x, &ignored) == 0)
-      (void)give_back(x, t, &ignored);
+      (void)give_back(x, t, area, &ignored);
   }
-  (void)give_back(main, first, &ignored);
+  (void)give_back(main, first, area, &ignored);
 }
 
 static void mend_process(const struct guard *g, const struct journal_process *p) {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -114,6 +115,24 @@ int host_check_threads(const struct frozen *f, const struct process_state *s, st
   return 0;
 }
 
+// ---- holding ----
+
+void host_tie(const struct frozen *f, bool is_tied) {
+  const unsigned options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | (is_tied ? PTRACE_O_EXITKILL : 0);
+  for (size_t i = 0; f->pid && i < f->count; i++)
+    (void)ptrace(PTRACE_SETOPTIONS, f->tid[i], 0, options);
+}
+
+int host_open(const struct frozen *f, struct executor **ret, struct error *e) {
+  struct mappings maps;
+  int r = mappings_read(f->pid, &maps);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read the mappings of process %d", f->pid);
+  uint64_t place = place_free_in_both(&maps, &maps);
+  mappings_done(&maps);
+  return executor_open_at(f->tracer, f->pid, f->pid, place, ret, e);
+}
+
 // ---- letting go ----
 
 // Another process may have the number by now.
@@ -127,7 +146,7 @@ int host_reap(pid_t pid, const struct ended *list, size_t count, struct error *e
   struct executor *main;
   if (freeze(pid, &f, e) < 0)
     return -1;
-  int r = executor_open(f.tracer, pid, pid, NULL, &main, e);
+  int r = host_open(&f, &main, e);
   for (size_t i = 0; r == 0 && i < count; i++)
     if (list[i].parent == pid &&
         executor_call(main, e, SYS_wait4, (uint64_t)list[i].pid, 0, WNOHANG | __WALL, 0, 0, 0) == -EIO)

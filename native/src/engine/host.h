@@ -16,6 +16,12 @@ bool stands_alone(const struct engine *g, pid_t pid, pid_t parent);
 // Whether a process that has been forked by one of the tree, and has left it since, may share pages with it.
 bool host_has_strays(const struct engine *g, const struct tree *t);
 
+// Whether the process ends with its tracer, at once: in the middle of a rewind it is nothing that could go on.
+void host_tie(const struct frozen *f, bool is_tied);
+
+// An executor in the main thread, with its area at a place that is known before it is mapped.
+int host_open(const struct frozen *f, struct executor **ret, struct error *e);
+
 // Makes the process, which is the parent of some of them, wait for ended templates.
 int host_reap(pid_t pid, const struct ended *list, size_t count, struct error *e);
 

@@ -257,11 +257,20 @@ static int put_objects_back(struct tree_rewinding *t) {
   return objects_put_back(t->engine, t->e);
 }
 
+// A program that was there before us does not end with us, but for as long as it is neither what it was nor what it is to
+// be.
+static void tie_all(struct tree_rewinding *t, bool is_tied) {
+  for (size_t i = 0; t->engine->on_host && i < t->whole->processes; i++)
+    if (t->part[i].s->pid != t->engine->debugger)
+      host_tie(&t->part[i].frozen, is_tied);
+}
+
 static int change(struct tree_rewinding *t) {
   if (files_put_back(t->engine, t->e) < 0)
     return -1;
   t->is_changed = true;
   journal_set_changing(true);
+  tie_all(t, true);
   if (end_surplus(t) < 0 || put_objects_back(t) < 0)
     return -1;
   for (size_t i = 0; i < t->whole->processes; i++) {
@@ -273,7 +282,11 @@ static int change(struct tree_rewinding *t) {
     return -1;
   if (!is_debugged(t))
     give_terminal_back(t->whole);
-  return objects_finish(t->engine, t->e) < 0 ? -1 : put_stops_back(t);
+  if (objects_finish(t->engine, t->e) < 0)
+    return -1;
+  int r = put_stops_back(t);
+  tie_all(t, false);
+  return r;
 }
 
 // ---- the end ----

@@ -39,12 +39,11 @@ static int refuse_tracing(pid_t pid, const char *name, int result, struct error 
                      "by 'snapback launch'",
                      pid, name, scope, scope == 2 ? "run snapback as root" : "restart the machine with another value");
   if (scope == 1)
-    return error_set(
-        e, ERROR_REFUSED,
-        "process %d (%s) may be traced by its ancestors only (kernel.yama.ptrace_scope is 1): run snapback "
-        "as root, allow it by 'sudo sysctl kernel.yama.ptrace_scope=0', or start the program by "
-        "'snapback launch'",
-        pid, name);
+    return error_set(e, ERROR_REFUSED,
+                     "process %d (%s) may be traced by its ancestors only (kernel.yama.ptrace_scope is 1): run snapback "
+                     "as root, allow it by 'sudo sysctl kernel.yama.ptrace_scope=0', or start the program by "
+                     "'snapback launch'",
+                     pid, name);
   return error_set_errno(e, result, "process %d (%s) may not be traced", pid, name);
 }
 
@@ -105,7 +104,8 @@ static int check_offspring(pid_t pid, struct error *e) {
       continue;
     if (s.tracer)
       return refuse_traced(&s, list[i], e);
-    if (s.state != 'Z' && (check_namespace(list[i], s.name, e) < 0 || check_access(list[i], s.name, e) < 0))
+    if (s.state != 'Z' &&
+        (check_access(list[i], s.name, e) < 0 || check_namespace(list[i], s.name, e) < 0))
       return -1;
   }
   return 0;

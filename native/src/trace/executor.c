@@ -2,7 +2,6 @@
 // Who makes system calls: this process, or a stopped thread into which they are injected.
 #include "trace/executor.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,8 +16,8 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
-#include "kernel/auxv.h"
 #include "trace/batch.h"
+#include "trace/instruction.h"
 #include "trace/journal.h"
 #include "trace/wait.h"
 
@@ -178,9 +177,7 @@ static int go_until(struct executor *x, long request, stop_test reached, struct 
 }
 
 // One call with the vdso's own instruction: needs nothing in the tracee's memory.
-static int step_call(struct executor *x, long number, const uint64_t args[6], int64_t *ret, struct error *e) {
-  struct registers r = x->saved;
-  arch_start_call(&r, x->instruction, number, args);
+static int step_from(struct executor *x, struct registers r, int64_t *ret, struct error *e) {
   batch_clear(x->drive);
   size_t at = batch_data(x->drive, &r, sizeof r), after = batch_data(x->drive, NULL, sizeof r), status[2];
   (void)add_ptrace(x, PTRACE_SETREGS, 0, POINTER(at));
@@ -208,34 +205,33 @@ static int step_call(struct executor *x, long number, const uint64_t args[6], in
   return 0;
 }
 
+// Where it needs no stack to stay.
+static int go_round(struct executor *x, uint64_t circle, struct error *e) {
+  static const uint64_t none[6];
+  struct registers r = x->saved;
+  arch_start_call(&r, circle, 0, none);
+  batch_clear(x->drive);
+  size_t at = batch_data(x->drive, &r, sizeof r);
+  (void)add_ptrace(x, PTRACE_SETREGS, 0, POINTER(at));
+  return drive(x, "hold", e);
+}
+
+static int step_call(struct executor *x, long number, const uint64_t args[6], int64_t *ret, struct error *e) {
+  struct registers r = x->saved;
+  struct landing l;
+  landing_prepare(&l, x->pid, x->memory, arch_sp(&r));
+  arch_start_call(&r, l.instruction ? l.instruction : x->instruction, number, args);
+  if (l.instruction)
+    arch_set_sp(&r, l.stack);
+  journal_lend(x->tid, &l);
+  int result = step_from(x, r, ret, e);
+  if (result == 0 && l.instruction)
+    result = go_round(x, l.circle, e);
+  landing_done(&l);
+  return result;
+}
+
 // ---- opening ----
-
-static bool is_32_bit(pid_t pid) {
-  char path[64];
-  unsigned char ident[EI_NIDENT];
-  (void)snprintf(path, sizeof path, "/proc/%d/exe", pid);
-  _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-  return fd >= 0 && pread(fd, ident, sizeof ident, 0) == sizeof ident && ident[EI_CLASS] == ELFCLASS32;
-}
-
-static int find_instruction(struct executor *x, struct error *e) {
-  unsigned char code[4096];
-  uint64_t base = auxv_value(x->pid, AT_SYSINFO_EHDR);
-  for (int page = 0; base && page < 4; page++) {
-    if (pread(x->memory, code, sizeof code, (off_t)(base + (uint64_t)page * sizeof code)) != sizeof code)
-      break;
-    long at = arch_find_syscall(code, sizeof code);
-    if (at >= 0) {
-      x->instruction = base + (uint64_t)page * sizeof code + (uint64_t)at;
-      return 0;
-    }
-  }
-  if (is_32_bit(x->pid))
-    return error_set(e, ERROR_REFUSED,
-                     "process %d is a 32-bit program, which snapshots cannot hold yet: run a 64-bit build of it",
-                     x->pid);
-  return error_set(e, ERROR_REFUSED, "process %d has no vdso to make system calls from", x->pid);
-}
 
 static int open_memory(struct executor *x, struct error *e) {
   char path[64];
@@ -274,12 +270,13 @@ static int map_area(struct executor *x, uint64_t address, struct error *e) {
   const uint64_t flags = MAP_PRIVATE | MAP_ANONYMOUS | (address ? MAP_FIXED_NOREPLACE : 0);
   const uint64_t args[6] = {address, EXECUTOR_AREA, PROT_READ | PROT_WRITE | PROT_EXEC, flags, (uint64_t)-1, 0};
   int64_t area;
+  journal_want_area(x->tid, address, x->instruction);
   if (step_call(x, SYS_mmap, args, &area, e) < 0)
     return -1;
   if (area < 0 && area > -4096)
     return error_set_errno(e, (int)area, "cannot map %d bytes into process %d", EXECUTOR_AREA, x->pid);
   x->area = (uint64_t)area;
-  journal_set_area(x->tid, x->area, x->instruction);
+  journal_set_area(x->tid, x->area);
   if (pwrite(x->memory, arch_loop, arch_loop_size, (off_t)x->area) != (ssize_t)arch_loop_size)
     return error_set_errno(e, -errno, "cannot write to the memory of process %d", x->pid);
   return 0;
@@ -296,7 +293,7 @@ static void executor_free(struct executor *x) {
 static int leave(struct executor *x, struct error *e);
 
 static int prepare(struct executor *x, uint64_t address, struct error *e) {
-  if (open_memory(x, e) < 0 || find_instruction(x, e) < 0 || save_state(x, e) < 0)
+  if (open_memory(x, e) < 0 || instruction_find(x->pid, x->memory, &x->instruction, e) < 0 || save_state(x, e) < 0)
     return -1;
   if (map_area(x, address, e) == 0)
     return 0;

@@ -39,13 +39,25 @@ void journal_hold_thread(pid_t pid, pid_t tid) {
     journal->threads++;
 }
 
-void journal_set_area(pid_t tid, uint64_t area, uint64_t instruction) {
+void journal_lend(pid_t tid, const struct landing *l) {
+  for (size_t i = 0; journal && i < journal->threads; i++)
+    if (journal->thread[i].tid == tid)
+      journal->thread[i].landing = *l;
+}
+
+void journal_want_area(pid_t tid, uint64_t area, uint64_t instruction) {
   for (size_t i = 0; journal && i < journal->threads; i++)
     if (journal->thread[i].tid == tid) {
       journal->thread[i].instruction = instruction;
       atomic_thread_fence(memory_order_seq_cst);
-      journal->thread[i].area = area;
+      journal->thread[i].wanted = area;
     }
+}
+
+void journal_set_area(pid_t tid, uint64_t area) {
+  for (size_t i = 0; journal && i < journal->threads; i++)
+    if (journal->thread[i].tid == tid)
+      journal->thread[i].area = area;
 }
 
 void journal_let_thread_go(pid_t tid) {

@@ -63,7 +63,11 @@ class Attach(support.TestCase):
 
     def comes_to_its_end(self, program, journal):
         """It works on, has nothing of ours about it, and finds at its end that all is right."""
-        journal.wait_for_ticks(5, alive=lambda: program.poll() is None)
+        try:
+            journal.wait_for_ticks(5, alive=lambda: program.poll() is None)
+        except AssertionError:
+            with open(program.said) as file:
+                raise AssertionError(f"the program has ended with {program.poll()}: {file.read()}") from None
         with open(f"/proc/{program.pid}/status") as file:
             assert "TracerPid:\t0" in file.read()
         with open(f"/proc/{program.pid}/maps") as file:
@@ -153,7 +157,8 @@ class Attach(support.TestCase):
         assert outcome.status == 2 and f"process {own[0]} (sleep) has ended since the snapshot" in outcome.message, \
             outcome.message
         assert "snapback launch" in outcome.message
-        assert support.state_of(own[1]) == "S" and program.poll() is None
+        support.wait_for(lambda: support.state_of(own[1]) == "S", "the rest of the other child")
+        assert program.poll() is None
         session.call("kill")
         assert session.wait() == 0
         assert program.wait(support.PATIENCE) == -signal.SIGKILL

@@ -32,6 +32,12 @@ extern const size_t arch_loop_size;
 enum { ARCH_PAGE = 4096 };
 extern const uint64_t arch_user_end;  // mappings above are the kernel's own
 
+// Code to be found in programs: a system call instruction and a return; a jump to itself. And how many bytes beneath its
+// stack pointer a program may use.
+extern const unsigned char arch_call_and_return[], arch_circle[];
+extern const size_t arch_call_and_return_size, arch_circle_size;
+enum { ARCH_RED_ZONE = 128 };
+
 // Offset of a system call instruction in `code`, or -1.
 long arch_find_syscall(const unsigned char *code, size_t size);
 
@@ -47,6 +53,7 @@ int64_t arch_result(const struct registers *r);
 uint64_t arch_pc(const struct registers *r);
 void arch_set_pc(struct registers *r, uint64_t pc);
 uint64_t arch_sp(const struct registers *r);
+void arch_set_sp(struct registers *r, uint64_t sp);
 uint64_t arch_fp(const struct registers *r);  // of the frame, where the code keeps one
 uint64_t arch_tls(const struct registers *r);
 

@@ -42,6 +42,9 @@ const size_t arch_loop_size = sizeof arch_loop;
 const uint64_t arch_user_end = 0x8000000000000000;
 const unsigned char arch_breakpoint[ARCH_BREAKPOINT] = {0xcc};
 
+const unsigned char arch_call_and_return[] = {0x0f, 0x05, 0xc3}, arch_circle[] = {0xeb, 0xfe};
+const size_t arch_call_and_return_size = sizeof arch_call_and_return, arch_circle_size = sizeof arch_circle;
+
 long arch_find_syscall(const unsigned char *code, size_t size) {
   for (size_t i = 0; i + 1 < size; i++)
     if (code[i] == 0x0f && code[i + 1] == 0x05)
@@ -84,6 +87,7 @@ int64_t arch_result(const struct registers *r) { return (int64_t)r->user.rax; }
 uint64_t arch_pc(const struct registers *r) { return r->user.rip; }
 void arch_set_pc(struct registers *r, uint64_t pc) { r->user.rip = pc; }
 uint64_t arch_sp(const struct registers *r) { return r->user.rsp; }
+void arch_set_sp(struct registers *r, uint64_t sp) { r->user.rsp = sp; }
 uint64_t arch_fp(const struct registers *r) { return r->user.rbp; }
 uint64_t arch_tls(const struct registers *r) { return r->user.fs_base; }
 

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: EPL-2.0
+// Finding a system call instruction in a process.
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+// In its vdso, which every 64-bit process has, whatever its code. `memory`: /proc/PID/mem.
+int instruction_find(pid_t pid, int memory, uint64_t *ret, struct error *e);
