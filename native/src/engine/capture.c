@@ -123,16 +123,22 @@ static int reap_ended_templates(struct engine *g, struct executor *main, struct 
   return r;
 }
 
+static int capture_descriptors(struct process_state *s, struct error *e) {
+  const struct engine *g = s->engine;
+  if (descriptors_capture(s->pid, g->debugger == s->pid, g->tree ? &g->tree->writers : NULL,
+                          g->tree ? g->tree->sockets : NULL, &s->descriptors, e) < 0)
+    return -1;
+  host_leave_shared_pipes(s);
+  return 0;
+}
+
 static int capture_with(struct frozen *f, struct process_state *s, struct executor *main, bool sibling,
                         struct error *e) {
   struct mappings maps = {0};
   int r = mappings_read(s->pid, &maps);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
-  r = reap_ended_templates(s->engine, main, e) < 0 ||
-              descriptors_capture(s->pid, s->engine->debugger == s->pid,
-                                  s->engine->tree ? &s->engine->tree->writers : NULL,
-                                  s->engine->tree ? s->engine->tree->sockets : NULL, &s->descriptors, e) < 0 ||
+  r = reap_ended_templates(s->engine, main, e) < 0 || capture_descriptors(s, e) < 0 ||
               working_directory_capture(s->pid, &s->directory, e) < 0 || capture_shared_memory(s, main, &maps, e) < 0 ||
               files_capture(s, &maps, e) < 0 || threads_capture(f, main, s, e) < 0 ||
               capture_identity(s, main, e) < 0 || relatives_capture(s, main, e) < 0 ||

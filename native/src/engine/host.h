@@ -16,6 +16,9 @@ bool stands_alone(const struct engine *g, pid_t pid, pid_t parent);
 // Whether a process that has been forked by one of the tree, and has left it since, may share pages with it.
 bool host_has_strays(const struct engine *g, const struct tree *t);
 
+// Pipes that processes outside of the session hold, too (a jobserver's, say), are to stay as they are in a rewind.
+void host_leave_shared_pipes(struct process_state *s);
+
 // Whether the process ends with its tracer, at once: in the middle of a rewind it is nothing that could go on.
 void host_tie(const struct frozen *f, bool is_tied);
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -47,11 +48,24 @@ static int refuse_tracing(pid_t pid, const char *name, int result, struct error 
   return error_set_errno(e, result, "process %d (%s) may not be traced", pid, name);
 }
 
-// As ptrace(2) asks the kernel, but without touching the process.
+static bool has_ended(pid_t pid) {
+  struct process_status s;
+  return status_read(pid, &s) < 0 || s.state == 'Z' || s.state == 'X';
+}
+
+// As ptrace(2) asks the kernel, but without touching the process. One that is just ending has no memory any more.
 static int check_access(pid_t pid, const char *name, struct error *e) {
+  enum { TRIES = 50, PAUSE_NS = 1000000 };
   _cleanup_free_ char *path = must_format("/proc/%d/mem", pid);
-  _cleanup_fd_ int fd = open(path, O_RDWR | O_CLOEXEC);
-  return fd >= 0 ? 0 : refuse_tracing(pid, name, -errno, e);
+  int r = 0;
+  for (int i = 0; i < TRIES; i++) {
+    _cleanup_fd_ int fd = open(path, O_RDWR | O_CLOEXEC);
+    r = -errno;
+    if (fd >= 0 || has_ended(pid))
+      return 0;
+    (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+  }
+  return refuse_tracing(pid, name, r, e);
 }
 
 static int check_namespace(pid_t pid, const char *name, struct error *e) {
@@ -105,7 +119,7 @@ static int check_offspring(pid_t pid, struct error *e) {
     if (s.tracer)
       return refuse_traced(&s, list[i], e);
     if (s.state != 'Z' &&
-        (check_access(list[i], s.name, e) < 0 || check_namespace(list[i], s.name, e) < 0))
+        (check_access(list[i], s.name, e) < 0 || (!has_ended(list[i]) && check_namespace(list[i], s.name, e) < 0)))
       return -1;
   }
   return 0;

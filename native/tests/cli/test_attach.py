@@ -181,6 +181,25 @@ class Attach(support.TestCase):
         program.kill()
         program.wait()
 
+    def test_leaves_a_pipe_alone_that_others_hold_too(self):
+        """What others have taken out of it meanwhile (a token of make's, say) is not put into it once more."""
+        reading, writing = os.pipe2(os.O_NONBLOCK)
+        try:
+            os.write(writing, b"token")
+            program = self.run_beside(["/bin/sleep", "1000"], pass_fds=(reading, writing))
+            support.wait_for(lambda: open(f"/proc/{program.pid}/comm").read() == "sleep\n", "its program")
+            session = self.attach(program.pid)
+            session.snapshot()
+            assert os.read(reading, 100) == b"token"
+            session.rewind()
+            self.assertRaises(BlockingIOError, os.read, reading, 100)
+            session.call("kill")
+            session.wait()
+            program.wait()
+        finally:
+            os.close(reading)
+            os.close(writing)
+
     def test_ends_with_the_program(self):
         program, journal = self.start()
         session = self.attach(program.pid)

@@ -487,13 +487,14 @@ class TestCase(unittest.TestCase):
         """`snapback attach --name NAME OPTIONS PID`. Returns a Session."""
         return self._start(["attach"], [*options, pid], name, terminal, faults, environment, ready, None)
 
-    def run_beside(self, command, environment=None):
+    def run_beside(self, command, environment=None, pass_fds=()):
         """A program that no session has started. Returns its Popen; what it says is in the file of its `said`."""
         said = self.path(f"beside{len(self.beside)}")
         with open(said, "wb") as out:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment or self.environment(),
-                cwd=self.path("work"), start_new_session=True, preexec_fn=lambda: _before_exec(False))
+                cwd=self.path("work"), start_new_session=True, pass_fds=pass_fds,
+                preexec_fn=lambda: _before_exec(False))
         process.said = said
         self.beside.append(process)
         return process

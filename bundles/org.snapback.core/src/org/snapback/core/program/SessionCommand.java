@@ -41,6 +41,14 @@ public final class SessionCommand {
         return option("--image", image.toString());
     }
 
+    /** Of a {@link #gdb}: it runs beside the host's processes and can attach to them. */
+    public SessionCommand onHost(boolean enabled) {
+        if (enabled) {
+            words.add("--host-pids");
+        }
+        return this;
+    }
+
     /** A snapshot at every stop, so many of them at most. */
     public SessionCommand auto(boolean enabled, int cap) {
         if (enabled) {

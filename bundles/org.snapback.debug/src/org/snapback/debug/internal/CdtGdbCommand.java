@@ -17,8 +17,9 @@ import org.snapback.debug.LaunchAttributes;
  * The gdb that a CDT launch would use by itself, and the command that runs it in a session.
  *
  * @param words the user's gdb and arguments of its own, if any
+ * @param onHost it is to attach to a process that runs already
  */
-record CdtGdbCommand(List<String> words, boolean auto, int autoCap, boolean rewindFiles) {
+record CdtGdbCommand(List<String> words, boolean onHost, boolean auto, int autoCap, boolean rewindFiles) {
 
     static CdtGdbCommand of(ILaunchConfiguration configuration, CdtLaunchType type) throws CoreException {
         String configured = configuration.getAttribute(Cdt.GDB_COMMAND, "");
@@ -34,6 +35,7 @@ record CdtGdbCommand(List<String> words, boolean auto, int autoCap, boolean rewi
         String plain = VariablesPlugin.getDefault().getStringVariableManager().performStringSubstitution(gdb);
         return new CdtGdbCommand(
                 List.of(DebugPlugin.parseArguments(plain)),
+                type == CdtLaunchType.ATTACH,
                 configuration.getAttribute(LaunchAttributes.AUTO, DebugPreferences.auto()),
                 LaunchSettings.autoCap(configuration),
                 LaunchSettings.rewindFiles(configuration));
@@ -51,6 +53,7 @@ record CdtGdbCommand(List<String> words, boolean auto, int autoCap, boolean rewi
     /** As CDT wants it: one line, which it splits like a shell before it adds arguments of its own. */
     String wrapped(Path program, Path socket) {
         List<String> command = SessionCommand.gdb(program, socket, words.get(0))
+                .onHost(onHost)
                 .auto(auto, autoCap)
                 .rewindFiles(rewindFiles)
                 .words(words.subList(1, words.size()))

@@ -9,10 +9,8 @@ public enum CdtLaunchType {
     APPLICATION("org.eclipse.cdt.launch.applicationLaunchType", null),
     /** Overrides the launch's gdb command, unless its configuration has an absolute one. */
     CORE_BUILD("org.eclipse.cdt.debug.core.localCoreBuildLaunchConfigType", null),
-    ATTACH(
-            "org.eclipse.cdt.launch.attachLaunchType",
-            "Checkpoint control must begin with the program: a running process that gdb is attached to cannot be"
-                    + " rewound yet. Start it by a C/C++ Application launch instead."),
+    /** Its gdb runs beside the host's processes. */
+    ATTACH("org.eclipse.cdt.launch.attachLaunchType", null),
     POSTMORTEM(
             "org.eclipse.cdt.launch.postmortemLaunchType",
             "A core file does not run, so there is nothing to rewind. Switch checkpoint control off here."),

@@ -44,6 +44,7 @@ class CdtOptInTest {
 
     private static final String APPLICATION = "org.eclipse.cdt.launch.applicationLaunchType";
     private static final String ATTACH = "org.eclipse.cdt.launch.attachLaunchType";
+    private static final String POSTMORTEM = "org.eclipse.cdt.launch.postmortemLaunchType";
     private static final String CORE_BUILD = "org.eclipse.cdt.debug.core.localCoreBuildLaunchConfigType";
     private static final String CDT_NODE = "org.eclipse.cdt.dsf.gdb";
 
@@ -152,13 +153,46 @@ class CdtOptInTest {
     }
 
     @Test
-    void saysWhyAnAttachLaunchGoesOnWithoutControl() throws Exception {
+    void rewindsAProgramThatItAttachesToAndLetsItGo() throws Exception {
+        Process program = new ProcessBuilder(ticker.toString()).start();
         try (Launched launched = cdt(ATTACH, true)) {
+            Session session = awaitSession(launched.launch());
+            MachineInterface mi = new MachineInterface(CdtStyleLaunchDelegate.MI.get(launched.launch()));
+            mi.command("-target-attach " + program.pid());
+            awaitState(session, SessionState.STOPPED);
+            String then = mi.command("-data-evaluate-expression ticks");
+            Snapshot snapshot = new TakeSnapshotOperation(session, "").execute(null);
+            mi.command("-break-insert tick");
+            mi.command("-exec-continue");
+            mi.awaitLine(line -> line.startsWith("*stopped,reason=\"breakpoint-hit\""));
+            mi.command("-exec-continue");
+            mi.awaitLine(line -> line.startsWith("*stopped,reason=\"breakpoint-hit\""));
+            awaitState(session, SessionState.STOPPED);
+            new RewindOperation(session, snapshot.id()).execute(null);
+            mi.awaitLine(line -> line.startsWith("*stopped"));
+            assertEquals(valueOf(then), valueOf(mi.command("-data-evaluate-expression ticks")));
+            mi.command("-break-delete 1");
+            mi.command("-target-detach");
+            assertTrue(program.isAlive());
+        } finally {
+            assertTrue(program.isAlive(), "the program has ended with the session");
+            program.destroyForcibly().waitFor();
+        }
+        assertEquals(Optional.empty(), CdtOptIn.refusal(ATTACH));
+    }
+
+    private static String valueOf(String record) {
+        return record.replaceFirst("^.*value=", "");
+    }
+
+    @Test
+    void saysWhyALaunchOfACoreFileGoesOnWithoutControl() throws Exception {
+        try (Launched launched = cdt(POSTMORTEM, true)) {
             assertNull(launched.launch().getAttribute(LaunchAttributes.SESSION_SOCKET));
             IStatus notice = RecordedNotices.SHOWN.poll(10, TimeUnit.SECONDS);
             assertTrue(notice.getMessage().contains("without checkpoint control"), notice.getMessage());
         }
-        assertTrue(CdtOptIn.refusal(ATTACH).isPresent());
+        assertTrue(CdtOptIn.refusal(POSTMORTEM).isPresent());
         assertEquals(Optional.empty(), CdtOptIn.refusal(APPLICATION));
     }
 
