@@ -16,6 +16,7 @@
 #include "engine/tree.h"
 #include "kernel/calls.h"
 #include "proc/offspring.h"
+#include "proc/scope.h"
 #include "proc/status.h"
 #include "trace/journal.h"
 
@@ -26,15 +27,14 @@ void engine_use_host(struct engine *g, pid_t root) {
 }
 
 int session_processes(const struct engine *g, pid_t **ret, size_t *ret_count) {
-  if (!g->on_host)
-    return process_list(ret, ret_count);
-  pid_t roots[3];
+  pid_t roots[SCOPE_ROOTS];
   size_t count = 0;
   const pid_t all[] = {g->root, g->debugger, g->debugger ? g->inferior : 0};
-  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+  for (size_t i = 0; g->on_host && i < sizeof all / sizeof all[0]; i++)
     if (all[i] > 0)
       roots[count++] = all[i];
-  return offspring_list(roots, count, ret, ret_count);
+  scope_limit(roots, count);
+  return scope_list(ret, ret_count);
 }
 
 bool stands_alone(const struct engine *g, pid_t pid, pid_t parent) {

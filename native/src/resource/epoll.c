@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "kernel/calls.h"
-#include "proc/status.h"
+#include "proc/scope.h"
 #include "resource/descriptors.h"
 
 static bool epoll_matches(const struct descriptor *d) { return strcmp(d->link, "anon_inode:[eventpoll]") == 0; }
@@ -68,7 +68,7 @@ static bool is_of_other_owner(pid_t pid, const struct descriptor *d, size_t inde
   _cleanup_free_ pid_t *list = NULL;
   size_t count = 0;
   bool found = false;
-  if (process_list(&list, &count) < 0)
+  if (scope_list(&list, &count) < 0)
     return false;
   for (size_t i = 0; i < count && !found; i++)
     found = has_both(list[i], pid, d, index);

@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "kernel/calls.h"
-#include "proc/status.h"
+#include "proc/scope.h"
 #include "proc/terminal.h"
 #include "resource/pty.h"
 
@@ -28,7 +28,7 @@ static bool any_descriptor(bool (*is_it)(pid_t pid, int fd, const char *link, in
   _cleanup_free_ pid_t *process = NULL;
   size_t processes = 0;
   bool found = false;
-  if (process_list(&process, &processes) < 0)
+  if (scope_list(&process, &processes) < 0)
     return false;
   for (size_t i = 0; i < processes && !found; i++) {
     _cleanup_free_ int *list = NULL;

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -199,6 +200,30 @@ class Attach(support.TestCase):
         finally:
             os.close(reading)
             os.close(writing)
+
+    def test_leaves_the_terminal_alone_on_which_the_program_is(self):
+        """Its other end is outside: what has been typed there meanwhile stays. Its settings are the program's."""
+        terminal = self.on_terminal(["/bin/cat"])
+        support.wait_for(lambda: open(f"/proc/{terminal.process.pid}/comm").read() == "cat\n", "its program")
+        session = self.attach(terminal.process.pid)
+        terminal.send("before\n")
+        terminal.expect("before\r\nbefore\r\n")
+        session.snapshot()
+        terminal.send("half a line")
+        terminal.expect("half a line")
+        before, silent = termios.tcgetattr(terminal.master), termios.tcgetattr(terminal.master)
+        silent[3] &= ~termios.ECHO
+        termios.tcsetattr(terminal.master, termios.TCSANOW, silent)
+        session.rewind()
+        assert termios.tcgetattr(terminal.master) == before
+        terminal.send(" and the rest\n")
+        terminal.expect("half a line and the rest\r\n")
+        session.call("detach")
+        assert session.wait() == 0
+        terminal.send("after\n")
+        terminal.expect("after\r\n")
+        terminal.send("\x04")
+        assert terminal.wait() == 0
 
     def test_ends_with_the_program(self):
         program, journal = self.start()

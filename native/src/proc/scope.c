@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: EPL-2.0
+// Which processes of /proc belong to the session.
+#include "proc/scope.h"
+
+#include "proc/offspring.h"
+#include "proc/status.h"
+
+static pid_t scope[SCOPE_ROOTS];
+static size_t scope_count;
+
+void scope_limit(const pid_t *roots, size_t count) {
+  for (scope_count = 0; scope_count < count && scope_count < SCOPE_ROOTS; scope_count++)
+    scope[scope_count] = roots[scope_count];
+}
+
+int scope_list(pid_t **ret, size_t *ret_count) {
+  return scope_count ? offspring_list(scope, scope_count, ret, ret_count) : process_list(ret, ret_count);
+}

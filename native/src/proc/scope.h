@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: EPL-2.0
+// Which processes of /proc belong to the session: all of them in a namespace of its own, else some and their offspring.
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+enum { SCOPE_ROOTS = 3 };
+
+// From now on the session is these processes and what descends from them. At most SCOPE_ROOTS.
+void scope_limit(const pid_t *roots, size_t count);
+
+// Those of the session, and what the engine has forked from them: parents before their children. 0 or -errno; the caller
+// frees the array.
+int scope_list(pid_t **ret, size_t *ret_count);
