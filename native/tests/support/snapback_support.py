@@ -575,6 +575,9 @@ class TestCase(unittest.TestCase):
         for session in self.sessions:
             print(f"-- session {session.name} ({session.process.poll()}) said:\n{session.shown()[-3000:]}",
                   file=sys.stderr)
+        for process in self.beside:
+            with open(process.said, errors="replace") as said:
+                print(f"-- process {process.pid} ({process.poll()}) said:\n{said.read()[-3000:]}", file=sys.stderr)
 
     def _end_all(self, failed):
         """Ends sessions that are still there; then no process may be left."""
