@@ -18,13 +18,14 @@
 #endif
 
 // Of the level SOL_SOCKET; one that this kernel or this kind of socket does not have is passed over. The sizes of the
-// buffers come first: to set one marks it as set, which the last one may take back.
-static const int common[] = {
-    SO_SNDBUF,       SO_RCVBUF,    SO_BUF_LOCK, SO_REUSEADDR,    SO_REUSEPORT,       SO_KEEPALIVE,
-    SO_BROADCAST,    SO_OOBINLINE, SO_LINGER,   SO_PASSCRED,     SO_PASSSEC,         SO_PASSPIDFD,
-    SO_PASSRIGHTS,   SO_RCVLOWAT,  SO_PRIORITY, SO_RCVTIMEO,     SO_SNDTIMEO,        SO_TIMESTAMP,
-    SO_TIMESTAMPNS,  SO_RXQ_OVFL,  SO_PEEK_OFF, SO_TIMESTAMPING, SO_DONTROUTE,       SO_MARK,
-    SO_BINDTODEVICE, SO_ZEROCOPY,  SO_NO_CHECK, SO_LOCK_FILTER,  SO_PREFER_BUSY_POLL};
+// buffers come first: to set one marks it as set, which the next one may take back.
+static const int common[] = {SO_SNDBUF,     SO_RCVBUF,   SO_BUF_LOCK, SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD,
+                             SO_PASSRIGHTS, SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO, SO_PEEK_OFF};
+// What unix sockets take and do nothing with; to ask for it costs time while the program stands still.
+static const int of_networks[] = {
+    SO_REUSEADDR, SO_REUSEPORT,    SO_KEEPALIVE,   SO_BROADCAST, SO_OOBINLINE,    SO_LINGER,
+    SO_PRIORITY,  SO_TIMESTAMP,    SO_TIMESTAMPNS, SO_RXQ_OVFL,  SO_TIMESTAMPING, SO_DONTROUTE,
+    SO_MARK,      SO_BINDTODEVICE, SO_ZEROCOPY,    SO_NO_CHECK,  SO_LOCK_FILTER,  SO_PREFER_BUSY_POLL};
 
 static int read_option(int fd, int level, int name, struct socket_option *ret) {
   *ret = (struct socket_option){.level = level, .name = name, .size = sizeof ret->value};
@@ -47,6 +48,8 @@ int socket_options_capture(int fd, struct socket_state *s) {
   int r = 0;
   for (size_t i = 0; r == 0 && i < sizeof common / sizeof common[0]; i++)
     r = socket_option_add(fd, s, SOL_SOCKET, common[i]);
+  for (size_t i = 0; r == 0 && s->domain != AF_UNIX && i < sizeof of_networks / sizeof of_networks[0]; i++)
+    r = socket_option_add(fd, s, SOL_SOCKET, of_networks[i]);
   return r;
 }
 

@@ -200,11 +200,9 @@ static int what_waits(const struct look *l, size_t *ret_most) {
   return p.revents & POLLERR ? -EBUSY : (p.revents & POLLIN) != 0;
 }
 
-static int look_at_all(struct look *l, struct sockets *all, const struct socket_state *s, struct socket_queue *ret,
-                       struct error *e) {
-  size_t most = 0;
-  int waits = what_waits(l, &most);
-  for (size_t offset = 0; waits > 0 && ret->count < MESSAGES_MOST; offset += l->size) {
+static int look_at_all(struct look *l, size_t most, struct sockets *all, const struct socket_state *s,
+                       struct socket_queue *ret, struct error *e) {
+  for (size_t offset = 0; ret->count < MESSAGES_MOST; offset += l->size) {
     if (l->is_stream && offset >= most)
       return 0;
     int r = look_whole(l, offset);
@@ -217,28 +215,45 @@ static int look_at_all(struct look *l, struct sockets *all, const struct socket_
     if (offset + l->size > PEEK_MOST)
       return -EMSGSIZE;
   }
-  return waits > 0 ? -EMSGSIZE : waits;
+  return -EMSGSIZE;
+}
+
+static int look_with_room(struct look *l, size_t most, struct sockets *all, const struct socket_state *s,
+                          struct socket_queue *ret, struct error *e) {
+  int before = -1;
+  socklen_t size = sizeof before;
+  if (getsockopt(l->fd, SOL_SOCKET, SO_PEEK_OFF, &before, &size) < 0)
+    return -errno;
+  l->bytes = must_alloc(PEEK_BYTES);
+  l->room = PEEK_BYTES;
+  int r = look_at_all(l, most, all, s, ret, e);
+  close_files(l);
+  (void)setsockopt(l->fd, SOL_SOCKET, SO_PEEK_OFF, &before, sizeof before);
+  free(l->bytes);
+  return r;
+}
+
+static int refuse_packets(const struct socket_state *s, struct error *e) {
+  char name[64];
+  process_name(s->holder, name, sizeof name);
+  return error_set(e, ERROR_REFUSED,
+                   "process %d (%s) has a socket with datagrams behind an error that it has not been told of, which "
+                   "snapshots cannot hold yet: let it receive them first",
+                   s->holder, name);
 }
 
 int socket_queue_peek(int fd, struct sockets *all, const struct socket_state *s, struct socket_queue *ret,
                       struct error *e) {
-  int before = -1;
-  socklen_t size = sizeof before;
-  struct look l = {.fd = fd, .is_stream = s->type == SOCK_STREAM, .bytes = must_alloc(PEEK_BYTES), .room = PEEK_BYTES};
+  struct look l = {.fd = fd, .is_stream = s->type == SOCK_STREAM};
+  size_t most = 0;
   *ret = (struct socket_queue){0};
-  int r = getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &before, &size) < 0 ? -errno : look_at_all(&l, all, s, ret, e);
-  close_files(&l);
-  (void)setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &before, sizeof before);
-  free(l.bytes);
+  int r = what_waits(&l, &most);
+  if (r > 0)
+    r = look_with_room(&l, most, all, s, ret, e);
+  if (r == -EBUSY)
+    return refuse_packets(s, e);
   if (r == -1)
     return -1;
-  char name[64];
-  process_name(s->holder, name, sizeof name);
-  if (r == -EBUSY)
-    return error_set(e, ERROR_REFUSED,
-                     "process %d (%s) has a socket with datagrams behind an error that it has not been told of, which "
-                     "snapshots cannot hold yet: let it receive them first",
-                     s->holder, name);
   return r < 0 ? error_set_errno(e, r, "cannot read what is in a socket of process %d", s->holder) : 0;
 }
 

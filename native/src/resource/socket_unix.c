@@ -41,8 +41,11 @@ int socket_read_name(int fd, struct socket_name *ret, bool of_peer) {
   return 0;
 }
 
+// Opened once: a snapshot of a thousand sockets asks a thousand times while the program stands still.
 int unix_read_diag(ino_t inode, struct unix_diag *ret) {
-  _cleanup_fd_ int diag = unix_diag_open();
+  static int diag = -1;
+  if (diag < 0)
+    diag = unix_diag_open();
   return diag < 0 ? diag : unix_diag_read(diag, inode, ret);
 }
 
