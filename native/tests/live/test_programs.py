@@ -131,6 +131,31 @@ class Shells(Programs):
         self.define_and_rewind(self.start("zsh", "-f", PS1="ready> "))
 
 
+class Multiplexers(Programs):
+    """A server, its client, who hands its terminal over through a unix socket, and a shell between them."""
+
+    def ask(self, terminal, question, answer):
+        terminal.skip()
+        terminal.send(question + "\n")
+        terminal.expect(answer)
+
+    def test_tmux(self):
+        session = self.start("tmux", "-S", self.path("work", "sock"), "-f", "/dev/null", "new-session",
+                             "PS1='ready> ' sh")
+        session.terminal.expect("ready> ")
+        self.ask(session.terminal, "x=5; echo is$x", "is5")
+        first = session.snapshot()
+        for _ in range(3):
+            self.ask(session.terminal, "x=6; echo is$x", "is6")
+            session.rewind(first)
+            self.ask(session.terminal, "echo was$x", "was5")
+            session.rewind(first)
+        session = self.go_on_elsewhere(session)
+        self.ask(session.terminal, "echo and$x", "and5")
+        session.terminal.send("exit\n")
+        self.assertEqual(session.wait(), 0, session.terminal.transcript[-2000:])
+
+
 class Runtimes(Programs):
     """Busy programs that print the right result in the end, whatever was done to them on the way."""
 
@@ -167,6 +192,9 @@ class Runtimes(Programs):
 
     def test_python_multiprocessing(self):
         self.check("python3", self.file_with("busy.py", MULTIPROCESSING))
+
+    def test_node(self):
+        self.check("node", self.file_with("busy.js", NODE))
 
     def test_go(self):
         self.check("busy_go")
@@ -326,6 +354,42 @@ def main():
 
 if __name__ == "__main__":
     main()
+'''
+
+NODE = '''
+const child = require("child_process"), fs = require("fs");
+if (process.argv[2] == "child") {
+  process.on("message", (n) => process.send(n + 1));
+} else {
+  const cat = child.spawn("cat", [], {stdio: ["pipe", "pipe", "inherit"]});
+  const forked = child.fork(__filename, ["child"]);
+  const journal = fs.openSync(process.env.LIVE_JOURNAL, "a");
+  const check = (right, what) => {
+    if (right) return;
+    fs.writeSync(journal, `FAIL ${what}\\n`);
+    process.exit(1);
+  };
+  let step = 0;
+  const next = () => {
+    if (step > 20 && fs.existsSync(process.env.LIVE_STOP)) {
+      forked.disconnect();
+      cat.stdin.end();
+      console.log("PASS");
+      return;
+    }
+    cat.stdin.write(`word${++step}\\n`);
+  };
+  cat.stdout.on("data", (data) => {
+    check(String(data) == `word${step}\\n`, data);
+    forked.send(step);
+  });
+  forked.on("message", (n) => {
+    check(n == step + 1, n);
+    fs.writeSync(journal, `tick ${step}\\n`);
+    setTimeout(next, 2);
+  });
+  next();
+}
 '''
 
 FOLDER = sys.argv[1] if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else "/nowhere"
