@@ -80,6 +80,7 @@ static void restart_done(struct restart *r) {
   for (size_t i = 0; i < r->patches; i++)
     free(r->patch[i].bytes);
   free(r->patch);
+  free(r->kept);
   free(r->executable);
   free(r->directory);
 }
@@ -110,8 +111,12 @@ void restart_start(const struct restart_tree *t, struct restart_start *ret) {
 
 // ---- the steps of one process ----
 
+static int empty_memory(struct restarting *w, struct error *e) {
+  return restart_clear(w, e) < 0 ? -1 : restart_put_vdso_back(w, e);
+}
+
 static int make_memory(struct restarting *w, struct error *e) {
-  return restart_clear(w, e) < 0 || restart_put_vdso_back(w, e) < 0 || restart_set_fields(w, e) < 0 ||
+  return (w->r->twin ? restart_trim(w, e) : empty_memory(w, e)) < 0 || restart_set_fields(w, e) < 0 ||
                  restart_map(w, e) < 0 || restart_bridge_vdso(w, e) < 0 || restart_fill(w, e) < 0 ||
                  restart_patch_environment(w, e) < 0 || application_restarted(w->engine, w->f.pid, w->r->process, e) < 0
              ? -1

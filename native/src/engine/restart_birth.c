@@ -2,7 +2,8 @@
 // Restart: where the processes of a tree come from.
 //
 // The kernel gives a new process the parent and the session of the one that forks it. So each is forked by a process
-// that has both; where there is none any more, one lives for a moment. It then executes its own program.
+// that has both; where there is none any more, one lives for a moment. It then executes its own program, unless that is
+// the one of the process that has forked it.
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -77,6 +78,8 @@ int restart_plan_births(struct restart_tree *t, struct error *e) {
   for (size_t i = 1; i < t->count; i++)
     if ((process_at(t, i)->parent ? plan_child(t, i, e) : plan_orphan(t, i, e)) < 0)
       return -1;
+  for (size_t i = 1; i < t->count; i++)
+    restart_find_twin(&t->item[i], &t->item[t->item[i].mother]);
   return 0;
 }
 
@@ -153,6 +156,15 @@ static int be_forked(struct restarting_tree *t, const struct restart *r, struct 
   return through_helper(t, r, ret, e);
 }
 
+// It goes on with the mother's memory, and with our area in it.
+static int be_twin(struct restarting *w, const struct restarting *mother, struct executor *x, struct error *e) {
+  w->s->area = executor_area(x);
+  w->s->instruction = executor_instruction(x);
+  w->vdso = mother->vdso;
+  executor_forget(x);
+  return executor_adopt(executor_self(), w->f.pid, w->s->area, w->s->instruction, false, &w->main, e);
+}
+
 int restart_birth(struct restarting_tree *t, size_t index, struct error *e) {
   struct restarting *w = &t->item[index];
   const Snapback__Image__Process *p = w->r->process;
@@ -167,5 +179,8 @@ int restart_birth(struct restarting_tree *t, size_t index, struct error *e) {
     executor_forget(x);
     return -1;
   }
+  if (w->r->twin && restart_can_be_twin(w->r, executor_area(x)))
+    return be_twin(w, &t->item[w->r->mother], x, e);
+  w->r->twin = NULL;
   return exec_again(p->pid, x, w->r->executable, e);
 }

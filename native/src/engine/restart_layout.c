@@ -254,7 +254,7 @@ static int map_one(struct restarting *w, const image_mapping *m, struct error *e
 int restart_map(struct restarting *w, struct error *e) {
   int r = 0;
   for (size_t i = 0; r == 0 && i < w->r->process->n_mapping; i++)
-    r = map_one(w, w->r->process->mapping[i], e);
+    r = w->r->twin && w->r->kept[i] ? 0 : map_one(w, w->r->process->mapping[i], e);
   if (delivery_close(w->way, e) < 0)
     r = -1;
   w->way = NULL;

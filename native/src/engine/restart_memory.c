@@ -71,7 +71,8 @@ static void register_mappings(struct restarting *w, struct filling *f) {
     open_userfault(w, f);
   f->can_move = f->can_move && huge_pages_are_on_advice();
   for (size_t i = 0; f->fault >= 0 && i < p->n_mapping; i++)
-    register_mapping(w, f, i);
+    if (!w->r->twin || !w->r->kept[i])
+      register_mapping(w, f, i);
   huge_filling_open(w, &f->huge);
 }
 
@@ -134,14 +135,21 @@ static int close_filling(struct restarting *w, struct filling *f) {
   return r;
 }
 
+static int copy_space(struct restarting *w, const struct space_target *target, struct error *e) {
+  if (!w->r->twin)
+    return space_copy(w->r->image, w->r->process->space, target, e);
+  size_t count;
+  _cleanup_free_ struct image_extent *difference = restart_difference(w, &count, e);
+  return difference ? space_copy_extents(w->r->image, difference, count, target, e) : -1;
+}
+
 int restart_fill(struct restarting *w, struct error *e) {
   _cleanup_fd_ int memory = memory_open(w->f.pid, O_RDWR);
   if (memory < 0)
     return error_set_errno(e, memory, "cannot open the memory of the new process");
   struct filling f = {.pid = w->f.pid, .memory = memory, .there = -1, .fault = -1, .then = &w->r->then};
   register_mappings(w, &f);
-  int r = space_copy(w->r->image, w->r->process->space,
-                     &(struct space_target){.write = write_pages, .wants_zeroes = is_of_file, .data = &f}, e);
+  int r = copy_space(w, &(struct space_target){.write = write_pages, .wants_zeroes = is_of_file, .data = &f}, e);
   int moved = r < 0 ? 0 : huge_filling_move(w, &f.huge, f.there, write_small_pages, &f);
   int closed = close_filling(w, &f);
   if (r == 0 && (moved < 0 || closed < 0))

@@ -40,7 +40,9 @@ struct restart {
   struct mappings then;  // the image's, as /proc/PID/maps would list them
   bool bridges_vdso;     // this kernel's is another one than the image's
   enum birth birth;
-  size_t mother;  // index of the process
+  size_t mother;               // index of the process
+  const struct restart *twin;  // the mother, if it is a fork of hers that has not executed another program
+  bool *kept;                  // by index in `then`: mappings that it has from her as they are; NULL: it is none
 };
 
 struct restart_tree {
@@ -114,6 +116,13 @@ int restart_fill(struct restarting *w, struct error *e);
 
 // restart_snapshot.c: the image's process as the rest of the engine knows it
 int restart_describe(struct restarting *w, struct error *e);
+
+// restart_twin.c: a process that another one has forked keeps what both have in common, and shares its pages.
+void restart_find_twin(struct restart *r, const struct restart *mother);
+bool restart_can_be_twin(const struct restart *r, uint64_t area);  // which the mother has mapped
+int restart_trim(struct restarting *w, struct error *e);           // unmaps what only the mother has
+// The extents that are to be written, in an array for the caller; drops pages that only the mother has.
+struct image_extent *restart_difference(struct restarting *w, size_t *ret_count, struct error *e);
 
 // restart_birth.c: the processes of a tree, but for the first.
 int restart_plan_births(struct restart_tree *t, struct error *e);

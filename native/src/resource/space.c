@@ -113,9 +113,10 @@ static size_t worker_count(const struct copying *c) {
 }
 
 // This thread works as well; where no other can be had, alone.
-int space_copy(const struct image *image, uint32_t space, const struct space_target *target, struct error *e) {
-  struct copying c = {.image = image, .target = target, .lock = PTHREAD_MUTEX_INITIALIZER};
-  c.extent = image_extents(image, space, &c.count);
+int space_copy_extents(const struct image *image, const struct image_extent *extent, size_t count,
+                       const struct space_target *target, struct error *e) {
+  struct copying c = {
+      .image = image, .extent = extent, .count = count, .target = target, .lock = PTHREAD_MUTEX_INITIALIZER};
   pthread_t worker[WORKERS_MAX];
   size_t workers = 0, wanted = worker_count(&c);
   while (workers + 1 < wanted && pthread_create(&worker[workers], NULL, work, &c) == 0)
@@ -125,6 +126,12 @@ int space_copy(const struct image *image, uint32_t space, const struct space_tar
     (void)pthread_join(worker[i], NULL);
   (void)pthread_mutex_destroy(&c.lock);
   return c.failed ? error_set(e, c.error.code, "%s", c.error.text) : 0;
+}
+
+int space_copy(const struct image *image, uint32_t space, const struct space_target *target, struct error *e) {
+  size_t count;
+  const struct image_extent *extent = image_extents(image, space, &count);
+  return space_copy_extents(image, extent, count, target, e);
 }
 
 static int write_to_file(const void *data, uint64_t address, const void *bytes, size_t size) {

@@ -19,5 +19,9 @@ struct space_target {
 // The threads that do it have numbers of our own namespace for the moment.
 int space_copy(const struct image *image, uint32_t space, const struct space_target *target, struct error *e);
 
+// The same, of these extents of any space of the image only.
+int space_copy_extents(const struct image *image, const struct image_extent *extent, size_t count,
+                       const struct space_target *target, struct error *e);
+
 // To a file whose offsets are the addresses of the space; it is empty, or reads as zero.
 int space_copy_to_file(const struct image *image, uint32_t space, int fd, struct error *e);

@@ -21,8 +21,8 @@ FAULTS = {
     "restart_zombie:3": "which had ended",
     "restart_objects": "shared memory",
     "restart_clear:5": "cannot empty the memory",
-    "restart_vdso:6": "cannot move the vdso",
-    "restart_pages:9": "cannot put back memory",
+    "restart_vdso:2": "cannot move the vdso",
+    "restart_pages:4": "cannot put back memory",
     "restart_limits:3": "cannot set the limits",
     "rewind_open:5": "cannot open",
     "rewind_descriptors:6": "descriptors",
@@ -134,6 +134,47 @@ class Told(Saved):
         self.finish(self.go_on())
         os.unlink(first)
         self.assertIn("first.sbi", self.snapback("restart", "--force", second, environment=self.all).message)
+
+
+class Memory(Saved):
+    SHARING = '''
+import os, time
+block = os.urandom(20 << 20)
+for n in range(4):
+    if os.fork() == 0:
+        own = bytearray(block[n << 20:(n << 20) + (1 << 20)])
+        while True:
+            own[n] = (own[n] + 1) % 256
+            if block[n << 20] != own[0] and n: raise SystemExit(1)
+            time.sleep(0.01)
+tick = 0
+while not os.path.exists(os.environ["LIVE_STOP"]):
+    tick += 1
+    with open(os.environ["LIVE_JOURNAL"], "a") as file: file.write(f"tick {tick}\\n")
+    time.sleep(0.01)
+with open(os.environ["LIVE_JOURNAL"], "a") as file: file.write("PASS\\n")
+'''
+
+    def memory_of(self, session):
+        total = 0
+        for pid in self.members(session):
+            with open(f"/proc/{pid}/smaps_rollup") as file:
+                total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+        return total * 1024
+
+    def test_what_processes_share_is_stored_once_and_stays_shared(self):
+        self.save(["/usr/bin/python3", "-c", self.SHARING])
+        self.assertLess(os.path.getsize(self.image), 50 << 20)
+        session = self.go_on()
+        members = self.members(session)
+        self.assertEqual(len(members), 5)
+        self.assertLess(self.memory_of(session), 60 << 20)
+        taken = session.snapshot()
+        self.ticks_pass(session, 3)
+        session.rewind(taken)
+        self.ticks_pass(session, 3)
+        self.assertEqual(self.members(session)[:1], members[:1])
+        self.finish(session)
 
 
 class Options(Saved):
