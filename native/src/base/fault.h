@@ -70,6 +70,7 @@
   X(restart_move)     /* no failure: pages cannot be moved to where they belong */   \
   X(restart_objects)  /* shared memory cannot be made */                             \
   X(restart_pipes)    /* a pipe cannot be made */                                    \
+  X(restart_queues)   /* a message queue cannot be made */                           \
   X(restart_sockets)  /* a socket cannot be made */                                  \
   X(restart_limits)   /* a limit cannot be set */                                    \
   X(restart_bridge)   /* no failure: the vdso counts as another kernel's */          \

@@ -22,6 +22,10 @@ static char *text_of_outside(const Snapback__Image__OpenFile *f) {
                      f->outside_number >= 0 && f->outside_number < 3 ? streams[f->outside_number] : "nothing");
 }
 
+static char *text_of_pty(const Snapback__Image__OpenFile *f) {
+  return must_format("/dev/pts/%" PRIu32 "%s", f->pty, f->hung_up ? ", hung up" : "");
+}
+
 char *text_of_open_file(const Snapback__Image__OpenFile *f) {
   _cleanup_free_ char *path = text_shown(f->file ? f->file->path : "");
   switch (f->kind) {
@@ -44,6 +48,13 @@ char *text_of_open_file(const Snapback__Image__OpenFile *f) {
     return must_format("object %" PRIu32 " at %" PRId64, f->shared_object, f->position);
   case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_OUTSIDE:
     return text_of_outside(f);
+  case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_INOTIFY:
+    return must_format("watches %zu", f->n_file_watch);
+  case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PIDFD:
+    return f->process < 0 ? must_strdup("of a process that had ended") : must_format("process %" PRId32, f->process);
+  case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PTY_MASTER:
+  case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PTY_SLAVE:
+    return text_of_pty(f);
   default:
     return must_strdup(path);
   }

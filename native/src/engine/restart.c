@@ -194,6 +194,7 @@ static int make_memory_of_all(struct restarting_tree *t, struct error *e) {
 static int make_all(struct restarting_tree *t, struct error *e) {
   struct recreation *files = &t->tree->files;
   if (recreation_make_pipes(files, e) < 0 ||
+      recreation_make_queues(files, t->tree->item[0].options.force, e) < 0 ||
       recreation_describe_sockets(files, t->tree->item[0].process->is_debugger, e) < 0 ||
       sockets_plan(files->sockets, NULL, 0, e) < 0)
     return -1;
@@ -254,6 +255,7 @@ int restart_held(struct engine *g, struct restart_tree *tree, struct frozen *ret
   objects_let_go(g);
   system_v_done(&t.system_v);
   recreation_close_pipes(&tree->files);
+  recreation_close_queues(&tree->files, r < 0);
   note_terminals(tree);
   note_sockets(tree);
   sockets_let_go(tree->files.sockets);

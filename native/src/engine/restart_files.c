@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "engine/restart_state.h"
 #include "resource/identity.h"
+#include "resource/mqueue.h"
 #include "resource/space.h"
 
 typedef Snapback__Image__FileIdentity file_identity_then;
@@ -193,6 +194,16 @@ static int check_object(const struct restart *r, const Snapback__Image__SharedOb
                          path);
 }
 
+static int check_queue(const struct restart *r, const Snapback__Image__MessageQueue *q, struct error *e) {
+  return q->deleted || r->options.force || !message_queue_exists(q->name)
+             ? 0
+             : error_set(
+                   e, ERROR_REFUSED,
+                   "the message queue %s is there already: if no other program uses it, remove it, or let --force "
+                   "put its old messages back",
+                   q->name);
+}
+
 static int check_directory(struct restart *r, struct error *e) {
   struct stat st;
   r->directory = restart_path(r, r->process->working_directory);
@@ -225,6 +236,9 @@ int restart_check_files(struct restart *r, struct error *e) {
     return -1;
   for (size_t i = 0; i < r->metadata->n_shared_object; i++)
     if (check_object(r, r->metadata->shared_object[i], e) < 0)
+      return -1;
+  for (size_t i = 0; i < r->metadata->n_message_queue; i++)
+    if (check_queue(r, r->metadata->message_queue[i], e) < 0)
       return -1;
   for (size_t i = 0; i < r->metadata->n_open_file; i++)
     if (is_of_process(r, r->metadata->open_file[i]->id) && check_open_file(r, r->metadata->open_file[i], e) < 0)

@@ -142,9 +142,10 @@ void save_system_v(const struct system_v *v, const Snapback__Image__Image *image
 
 static bool is_kept(const struct descriptors *all, size_t index, bool writable_too) {
   const struct descriptor *d = &all->item[index];
-  if (d->leader != (int)index || d->kind != &descriptor_file || !S_ISREG(d->stat.st_mode) || (d->info.flags & O_PATH))
+  if (d->leader != (int)index || d->kind != &descriptor_file || !S_ISREG(d->stat.st_mode))
     return false;
-  return link_is_deleted(d->link) || (writable_too && (d->info.flags & O_ACCMODE) != O_RDONLY);
+  bool is_place = d->info.flags & O_PATH;
+  return link_is_deleted(d->link) || (writable_too && !is_place && (d->info.flags & O_ACCMODE) != O_RDONLY);
 }
 
 static bool is_described(const struct describing *d, const struct process_state *s, size_t index) {

@@ -40,6 +40,8 @@ int survey_processes(const struct engine *g, pid_t pid, struct error *e) {
 static const char *refused_mapping(const struct engine *g, const struct mapping *m) {
   if (mapping_is_system_v(m) && !g->holds_system_v)
     return "System V shared memory";
+  if (strncmp(m->name, "/secretmem", 10) == 0)
+    return "secret memory (memfd_secret)";
   if (strncmp(m->name, "anon_inode:", 11) == 0)
     return m->name + 11;
   if (m->shared && strncmp(m->name, "/dev/", 5) == 0 && !mapping_is_shared_memory(m))

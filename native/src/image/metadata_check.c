@@ -301,7 +301,7 @@ static bool open_file_sound(const struct names *n, const Snapback__Image__OpenFi
   for (size_t i = 0; i < f->n_watch; i++)
     if (f->watch[i]->number < 0)
       return false;
-  return open_file_kinds_sound(f) && f->outside_number >= -1 && f->outside_number <= 2;
+  return open_file_kinds_sound(n->m, f) && f->outside_number >= -1 && f->outside_number <= 2;
 }
 
 // Sizes are the kernel's to refuse; what is in an object fits into it.
@@ -345,7 +345,8 @@ static bool shared_parts_sound(const struct names *n) {
   for (size_t i = 0; i < m->n_kept_file; i++)
     if (!m->kept_file[i]->file)
       return false;
-  return pseudo_terminals_sound(m) && metadata_sockets_sound(m, has_open_file, n);
+  return pipes_sound(m) && pseudo_terminals_sound(m) && message_queues_sound(m) &&
+         metadata_sockets_sound(m, has_open_file, n);
 }
 
 static bool ancestors_sound(const Snapback__Image__Image *m) {

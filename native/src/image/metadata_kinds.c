@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0
-// The checks of inotify sets, pidfds and pseudo-terminals in an image.
+// The checks of inotify sets, pidfds, pseudo-terminals and message queues in an image.
 #include "image/metadata_kinds.h"
 
 #include <limits.h>
@@ -12,8 +12,11 @@ enum {
   PTY_BYTES_MAX = 1 << 20,
   PTY_LINES_MAX = 1 << 16,
   TERMIOS_MAX = 256,
-  LAST_LINE_END = 2
+  LAST_LINE_END = 2,
+  LAST_LOCK_KIND = 3,
+  LAST_SIGNAL = 64
 };
+enum { QUEUE_BYTES_MAX = 1 << 26, QUEUE_MESSAGES_MAX = 1 << 16, PRIORITY_MAX = 1 << 15 };
 
 // Each watch below the highest number costs a moment to count up to.
 enum { WATCH_NUMBER_MAX = 1 << 22 };
@@ -35,8 +38,20 @@ static bool watches_sound(const Snapback__Image__OpenFile *f) {
   return true;
 }
 
-bool open_file_kinds_sound(const Snapback__Image__OpenFile *f) {
-  return watches_sound(f) && f->process >= -1 && f->pty < PTY_NUMBER_MAX;
+// Queues have the ids 1, 2, 3…
+static bool queue_found(const Snapback__Image__Image *m, const Snapback__Image__OpenFile *f) {
+  return f->kind != KIND(MESSAGE_QUEUE) || (f->message_queue > 0 && f->message_queue <= m->n_message_queue);
+}
+
+static bool locks_sound(const Snapback__Image__OpenFile *f) {
+  for (size_t i = 0; i < f->n_lock; i++)
+    if (f->lock[i]->kind > LAST_LOCK_KIND || f->lock[i]->signal < 0 || f->lock[i]->signal > LAST_SIGNAL)
+      return false;
+  return true;
+}
+
+bool open_file_kinds_sound(const Snapback__Image__Image *m, const Snapback__Image__OpenFile *f) {
+  return watches_sound(f) && locks_sound(f) && queue_found(m, f) && f->process >= -1 && f->pty < PTY_NUMBER_MAX;
 }
 
 static bool lines_sound(const Snapback__Image__PseudoTerminal *t) {
@@ -57,4 +72,40 @@ bool pseudo_terminals_sound(const Snapback__Image__Image *m) {
       return false;
   }
   return m->n_pseudo_terminal < PTY_NUMBER_MAX;
+}
+
+static bool messages_sound(const Snapback__Image__MessageQueue *q) {
+  for (size_t i = 0; i < q->n_message; i++)
+    if (q->message[i]->content.len > q->message_size || q->message[i]->priority >= PRIORITY_MAX ||
+        (i && q->message[i]->priority > q->message[i - 1]->priority))
+      return false;
+  return q->n_message <= q->most_messages;
+}
+
+bool message_queues_sound(const Snapback__Image__Image *m) {
+  for (size_t i = 0; i < m->n_message_queue; i++) {
+    const Snapback__Image__MessageQueue *q = m->message_queue[i];
+    if (q->id != i + 1 || q->name[0] != '/' || strchr(q->name + 1, '/') || strlen(q->name) > NAME_MAX + 1 ||
+        q->most_messages > QUEUE_MESSAGES_MAX || q->message_size > QUEUE_BYTES_MAX || !messages_sound(q))
+      return false;
+  }
+  return true;
+}
+
+// Packets that are the whole content.
+static bool packets_sound(const Snapback__Image__Pipe *p) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < p->n_packet; i++) {
+    sum += p->packet[i];
+    if (p->packet[i] == 0)
+      return false;
+  }
+  return p->n_packet == 0 || sum == p->content.len;
+}
+
+bool pipes_sound(const Snapback__Image__Image *m) {
+  for (size_t i = 0; i < m->n_pipe; i++)
+    if (!packets_sound(m->pipe[i]))
+      return false;
+  return true;
 }

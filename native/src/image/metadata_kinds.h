@@ -7,5 +7,7 @@
 #include "proto/image.pb-c.h"
 
 bool kind_known(Snapback__Image__OpenFileKind kind);
-bool open_file_kinds_sound(const Snapback__Image__OpenFile *f);
+bool open_file_kinds_sound(const Snapback__Image__Image *m, const Snapback__Image__OpenFile *f);
 bool pseudo_terminals_sound(const Snapback__Image__Image *m);
+bool message_queues_sound(const Snapback__Image__Image *m);
+bool pipes_sound(const Snapback__Image__Image *m);

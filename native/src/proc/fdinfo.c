@@ -34,15 +34,17 @@ static int parse_watch(const char *line, struct epoll_watch *w) {
 
 // "lock:	1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF"
 static int parse_lock(const char *line, struct file_lock *l) {
-  static const char *const kinds[] = {"FLOCK", "POSIX", "OFDLCK"};
-  char kind[16], access[16], end[32];
+  static const char *const kinds[] = {"FLOCK", "POSIX", "OFDLCK", "LEASE"};
+  char kind[16], state[16], access[16], end[32];
   unsigned long long start;
-  if (sscanf(line, "lock: %*d: %15s %*s %15s %*d %*x:%*x:%*u %llu %31s", kind, access, &start, end) != 4)
+  if (sscanf(line, "lock: %*d: %15s %15s %15s %*d %*x:%*x:%*u %llu %31s", kind, state, access, &start, end) != 5)
     return -EBADMSG;
   *l = (struct file_lock){.kind = LOCK_OTHER, .writes = strcmp(access, "WRITE") == 0, .start = start};
   for (unsigned k = 0; k < LOCK_OTHER; k++)
     if (strcmp(kind, kinds[k]) == 0)
       l->kind = (enum file_lock_kind)k;
+  if (l->kind == LOCK_LEASE && strcmp(state, "ACTIVE") != 0)  // somebody waits for it
+    l->kind = LOCK_OTHER;
   l->end = strcmp(end, "EOF") == 0 ? UINT64_MAX : strtoull(end, NULL, 10);
   return 0;
 }

@@ -16,11 +16,12 @@ struct epoll_watch {
 };
 
 // A lock that this descriptor holds, as /proc/locks tells it.
-enum file_lock_kind { LOCK_OF_FLOCK, LOCK_OF_PROCESS, LOCK_OF_OPEN_FILE, LOCK_OTHER };
+enum file_lock_kind { LOCK_OF_FLOCK, LOCK_OF_PROCESS, LOCK_OF_OPEN_FILE, LOCK_LEASE, LOCK_OTHER };
 struct file_lock {
   enum file_lock_kind kind;
   bool writes;
   uint64_t start, end;  // bytes, both included; end UINT64_MAX: to the end of the file
+  int signal;           // lease: which tells that somebody wants the file (F_SETSIG); 0: SIGIO
 };
 
 struct timerfd_state {

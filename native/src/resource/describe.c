@@ -215,6 +215,7 @@ static void describe_plain(struct file_context *c, const struct descriptor *item
     file->shared_object = object;
   } else {
     file->kind = is_of_proc(item) ? KIND(PROC) : KIND(FILE);
+    file->process = item->is_of_ended ? -1 : 0;
   }
 }
 
@@ -238,8 +239,10 @@ static void describe_pipe(struct file_context *c, const struct descriptor *item,
   Snapback__Image__Pipe *pipe = pipe_of(c->d, &item->stat, &file->pipe);
   if (item->capacity > 0)
     pipe->capacity = (uint32_t)item->capacity;
-  if (item->size && !pipe->content.len)
-    set_bytes(&pipe->content, item->bytes, item->size);
+  if (!item->size || pipe->content.len)
+    return;
+  set_bytes(&pipe->content, item->bytes, item->size);
+  packets_describe(item, pipe);
 }
 
 static void describe_eventfd(struct file_context *c, const struct descriptor *item, OpenFile *file) {
@@ -307,6 +310,11 @@ static void describe_pty_slave(struct file_context *c, const struct descriptor *
   file->hung_up = !item->has_terminal;
 }
 
+static void describe_mqueue(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  file->kind = KIND(MESSAGE_QUEUE);
+  file->message_queue = message_queue_describe(c->d, item);
+}
+
 static bool is_channel(const struct file_context *c, int fd) {
   return c->process->is_debugger && fd >= 0 && (fd == c->d->channel[0] || fd == c->d->channel[1]);
 }
@@ -324,7 +332,7 @@ static const struct {
     {&descriptor_kept, describe_kept},           {&descriptor_timerfd, describe_timerfd},
     {&descriptor_signalfd, describe_signalfd},   {&descriptor_inotify, describe_inotify},
     {&descriptor_pidfd, describe_pidfd},         {&descriptor_pty_master, describe_pty_master},
-    {&descriptor_pty_slave, describe_pty_slave},
+    {&descriptor_pty_slave, describe_pty_slave}, {&descriptor_mqueue, describe_mqueue},
 };
 
 // ---- the table ----
@@ -335,6 +343,7 @@ static Snapback__Image__Lock *describe_lock(const struct file_lock *from) {
   lock->writes = from->writes;
   lock->start = from->start;
   lock->end = from->end;
+  lock->signal = from->signal;
   return lock;
 }
 
@@ -418,6 +427,7 @@ void describing_done(struct describing *d) {
   free(d->object);
   free(d->pipe);
   free(d->file);
+  free(d->queue);
   free(d->socket_file);
   free(d->socket_number);
 }

@@ -41,6 +41,8 @@ struct describing {
   struct kept_pin *kept;
   size_t kept_count;
   struct described *object, *pipe;  // as many as the image has
+  struct described *queue;          // message queues, by id
+  size_t queue_count;
   size_t objects, pipes;
   uint32_t *file;  // the id of an open file that several processes share, by its number; 0: not described yet
   size_t files;

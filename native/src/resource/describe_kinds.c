@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: EPL-2.0
-// What an image tells of inotify sets and pseudo-terminals.
+// What an image tells of inotify sets, pseudo-terminals and message queues.
 #include "resource/describe_kinds.h"
 
 #include "base/memory.h"
+#include "resource/mqueue.h"
+#include "resource/pipe_packets.h"
 
 void inotify_describe(const struct inotify_set *set, Snapback__Image__OpenFile *file) {
   for (size_t i = 0; i < set->count; i++) {
@@ -59,4 +61,42 @@ void controlling_terminal_describe(Snapback__Image__Image *image, const struct c
   Snapback__Image__PseudoTerminal *pty = pty_of(image, t->number);
   pty->session = leader;
   pty->foreground = t->foreground;
+}
+
+// ---- message queues ----
+
+static uint32_t known_queue(const struct describing *d, const struct stat *s) {
+  for (size_t i = 0; i < d->queue_count; i++)
+    if (d->queue[i].device == s->st_dev && d->queue[i].inode == s->st_ino)
+      return (uint32_t)i + 1;
+  return 0;
+}
+
+uint32_t message_queue_describe(struct describing *d, const struct descriptor *item) {
+  const struct message_queue *from = item->own;
+  uint32_t id = known_queue(d, &item->stat);
+  if (id)
+    return id;
+  Snapback__Image__MessageQueue *queue = NEW(MessageQueue, MESSAGE_QUEUE);
+  APPEND(d->image->message_queue, d->image->n_message_queue, queue);
+  APPEND(d->queue, d->queue_count, ((struct described){item->stat.st_dev, item->stat.st_ino}));
+  queue->id = (uint32_t)d->queue_count;
+  queue->name = must_strdup(from->name);
+  queue->deleted = from->is_deleted;
+  queue->mode = item->stat.st_mode;
+  queue->most_messages = (uint64_t)from->attributes.mq_maxmsg;
+  queue->message_size = (uint64_t)from->attributes.mq_msgsize;
+  for (size_t i = 0; i < from->count; i++) {
+    Snapback__Image__QueuedMessage *message = NEW(QueuedMessage, QUEUED_MESSAGE);
+    message->priority = from->item[i].priority;
+    set_bytes(&message->content, from->item[i].bytes, from->item[i].size);
+    APPEND(queue->message, queue->n_message, message);
+  }
+  return queue->id;
+}
+
+void packets_describe(const struct descriptor *item, Snapback__Image__Pipe *pipe) {
+  const struct pipe_packets *packets = item->own;
+  for (size_t i = 0; packets && i < packets->count; i++)
+    APPEND(pipe->packet, pipe->n_packet, packets->size[i]);
 }

@@ -9,3 +9,6 @@
 void inotify_describe(const struct inotify_set *set, Snapback__Image__OpenFile *file);
 void pty_describe(Snapback__Image__Image *image, const struct pty_state *s, Snapback__Image__OpenFile *file);
 void controlling_terminal_describe(Snapback__Image__Image *image, const struct controlling_terminal *t, pid_t leader);
+// Its id.
+uint32_t message_queue_describe(struct describing *d, const struct descriptor *item);
+void packets_describe(const struct descriptor *item, Snapback__Image__Pipe *pipe);

@@ -13,15 +13,16 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "kernel/calls.h"
-#include "proc/status.h"
+#include "proc/leases.h"
 #include "resource/delivery.h"
 #include "resource/lock.h"
+#include "resource/refusal.h"
 #include "resource/shared_files.h"
 
 static const struct descriptor_kind *const kinds[] = {
-    &descriptor_pty_master, &descriptor_pty_slave, &descriptor_file,    &descriptor_pipe,
-    &descriptor_eventfd,    &descriptor_epoll,     &descriptor_timerfd, &descriptor_signalfd,
-    &descriptor_inotify,    &descriptor_pidfd,     &descriptor_socket,
+    &descriptor_pty_master, &descriptor_pty_slave, &descriptor_mqueue, &descriptor_file,
+    &descriptor_pipe,       &descriptor_eventfd,   &descriptor_epoll,  &descriptor_timerfd,
+    &descriptor_signalfd,   &descriptor_inotify,   &descriptor_pidfd,  &descriptor_socket,
 };
 
 // Anything else of a debugger: its sockets to us, say.
@@ -60,18 +61,6 @@ int descriptor_read(pid_t pid, int fd, struct descriptor *d) {
   return r == 0 && stat(path, &d->stat) < 0 ? -errno : r;
 }
 
-static int refuse(pid_t pid, const struct descriptor *d, struct error *e) {
-  char name[64];
-  process_name(pid, name, sizeof name);
-  const char *what = strncmp(d->link, "socket:", 7) == 0        ? "a socket"
-                     : strncmp(d->link, "anon_inode:", 11) == 0 ? d->link + 11
-                                                                : d->link;
-  return error_set(e, ERROR_REFUSED,
-                   "descriptor %d of process %d (%s) is %s, which snapshots cannot hold yet: close it, or take the "
-                   "snapshot before it is opened",
-                   d->fd, pid, name, what);
-}
-
 static int pin_descriptor(pid_t pid, struct descriptor *d) {
   char path[64];
   (void)snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, d->fd);
@@ -107,7 +96,7 @@ static int capture_one(pid_t pid, bool keeps_unknown, struct descriptors *all, s
   if ((keeps_unknown && (!d->kind || d->kind == &descriptor_socket)) || is_of_caller(all, d))
     d->kind = &descriptor_kept;
   if (!d->kind)
-    return refuse(pid, d, e);
+    return refuse_descriptor(pid, d, e);
   d->leader = leader_of(pid, all, index);
   if (locks_survey(pid, d, e) < 0)
     return -1;
@@ -249,6 +238,7 @@ struct placement {
   const struct descriptor *then;
   int opened;  // to be sent to the process; -1: none
   bool kept;   // the living descriptor of this number is it still
+  bool late;   // opened only when leases have been given up, which an open(2) would break
   struct descriptor now;
 };
 
@@ -314,9 +304,14 @@ static void plan_one(struct descriptor_plan *plan, size_t index) {
             kernel_same_file(plan->pid, first->then->fd, plan->pid, p->then->fd) == 0;
 }
 
+static bool waits_for_lease(const struct placement *p) {
+  return p->then->kind == &descriptor_file && S_ISREG(p->then->stat.st_mode) && !(p->then->info.flags & O_PATH) &&
+         file_has_lease(p->then->stat.st_dev, p->then->stat.st_ino);
+}
+
 static int open_again(struct descriptor_plan *plan, size_t index, struct error *e) {
   struct placement *p = &plan->item[index];
-  if (p->kept || p->then->leader != (int)index)
+  if (p->kept || p->then->leader != (int)index || (p->late = !p->late && waits_for_lease(p)))
     return 0;
   struct shared_files *shared = p->then->file ? plan->then->shared : NULL;
   int r = fault(FAULT_rewind_open);
@@ -427,6 +422,23 @@ static int mend_kept(struct executor *x, const struct descriptor_plan *plan, str
   return r;
 }
 
+// The leases of surplus descriptors have gone with them.
+static int open_late(struct executor *x, struct descriptor_plan *plan, struct error *e) {
+  bool has_given_up = false;
+  for (size_t i = 0; i < plan->then->count; i++) {
+    if (!plan->item[i].late)
+      continue;
+    for (size_t k = 0; !has_given_up && k < plan->then->count; k++)
+      if (plan->item[k].kept && plan->then->item[k].leader == (int)k && S_ISREG(plan->then->item[k].stat.st_mode) &&
+          locks_give_up(x, &plan->then->item[k], e) < 0)
+        return -1;
+    has_given_up = true;
+    if (open_again(plan, i, e) < 0)
+      return -1;
+  }
+  return 0;
+}
+
 static int place_missing(struct executor *x, const struct descriptor_plan *plan, unsigned *ret_placed,
                          struct error *e) {
   struct delivery *way = NULL;
@@ -475,9 +487,10 @@ int descriptors_put_back(struct executor *x, struct descriptor_plan *plan, unsig
   if (r < 0)
     return error_set_errno(e, r, "cannot put the descriptors of process %d back", plan->pid);
   unsigned placed = 0;
-  if (close_surplus(x, plan, e) < 0 || mend_kept(x, plan, e) < 0 || place_missing(x, plan, &placed, e) < 0 ||
-      controlling_terminal_put_back(x, plan->then, e) < 0 || restore_contents(x, plan, e) < 0 ||
-      restore_locks(x, plan, locks_give_up, e) < 0 || restore_locks(x, plan, locks_take, e) < 0)
+  if (close_surplus(x, plan, e) < 0 || mend_kept(x, plan, e) < 0 || open_late(x, plan, e) < 0 ||
+      place_missing(x, plan, &placed, e) < 0 || controlling_terminal_put_back(x, plan->then, e) < 0 ||
+      restore_contents(x, plan, e) < 0 || restore_locks(x, plan, locks_give_up, e) < 0 ||
+      restore_locks(x, plan, locks_take, e) < 0)
     return -1;
   *ret_changed = placed + (unsigned)plan->surplus_count;
   return 0;

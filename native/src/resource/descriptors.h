@@ -34,6 +34,7 @@ struct descriptor {
   size_t size;
   int capacity;         // pipe
   bool restores_bytes;  // pipe: no end of it was outside
+  bool is_of_ended;     // a file of /proc: its process had ended
   bool has_terminal;
   struct termios terminal;
   void *own;                    // what only its kind knows
@@ -68,7 +69,7 @@ struct descriptor_kind {
 
 extern const struct descriptor_kind descriptor_kept, descriptor_file, descriptor_pipe, descriptor_eventfd,
     descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify, descriptor_pidfd,
-    descriptor_pty_master, descriptor_pty_slave, descriptor_socket;
+    descriptor_pty_master, descriptor_pty_slave, descriptor_mqueue, descriptor_socket;
 
 // Reads the table of a stopped process; refuses by name what cannot be captured.
 // `keeps_unknown`: what cannot be captured is accepted, and must not have been closed when it is wanted back.

@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "resource/descriptors.h"
 #include "resource/proc_file.h"
+#include "resource/refusal.h"
 
 // Devices whose open file has no state of its own, by major number (Documentation/admin-guide/devices.txt).
 static bool is_plain_device(dev_t device) {
@@ -20,25 +20,15 @@ static bool is_plain_device(dev_t device) {
 }
 
 static bool file_matches(const struct descriptor *d) {
-  if (d->link[0] != '/')
+  if (d->link[0] != '/' || (!(d->info.flags & O_PATH) && refusal_knows_file(d)))
     return false;
   return S_ISREG(d->stat.st_mode) || S_ISDIR(d->stat.st_mode) ||
          (S_ISCHR(d->stat.st_mode) && is_plain_device(d->stat.st_rdev)) || (d->info.flags & O_PATH);
 }
 
-static bool is_message_queue(const struct descriptor *d) {
-  enum { MQUEUE_MAGIC = 0x19800202 };
-  struct statfs system;
-  return S_ISREG(d->stat.st_mode) && fstatfs(d->pin, &system) == 0 && system.f_type == MQUEUE_MAGIC;
-}
-
 static int file_capture(pid_t pid, struct descriptors *all, struct descriptor *d, struct error *e) {
-  (void)all;
-  if (is_message_queue(d))
-    return error_set(
-        e, ERROR_REFUSED,
-        "descriptor %d of process %d is the message queue %s, which snapshots cannot hold yet: close it first", d->fd,
-        pid, d->link);
+  (void)all, (void)e;
+  d->is_of_ended = proc_file_has_process(d->link) && proc_file_is_of_ended(pid, d);
   if (!S_ISCHR(d->stat.st_mode) || major(d->stat.st_rdev) == 1)
     return 0;
   _cleanup_fd_ int fd = pin_open(d->pin, O_RDONLY | O_NOCTTY | O_NONBLOCK);

@@ -10,14 +10,27 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "kernel/calls.h"
+#include "proc/leases.h"
 
-int locks_survey(pid_t pid, const struct descriptor *d, struct error *e) {
-  for (size_t i = 0; i < d->info.locks; i++)
-    if (d->info.lock[i].kind == LOCK_OTHER)
+static int read_signal(pid_t pid, const struct descriptor *d) {
+  _cleanup_fd_ int pidfd = kernel_pidfd_open(pid);
+  _cleanup_fd_ int fd = pidfd < 0 ? pidfd : kernel_pidfd_getfd(pidfd, d->fd);
+  int signal = fd < 0 ? 0 : fcntl(fd, F_GETSIG);
+  return signal < 0 ? 0 : signal;
+}
+
+int locks_survey(pid_t pid, struct descriptor *d, struct error *e) {
+  for (size_t i = 0; i < d->info.locks; i++) {
+    struct file_lock *l = &d->info.lock[i];
+    if (l->kind == LOCK_OTHER)
       return error_set(
           e, ERROR_REFUSED,
-          "descriptor %d of process %d (%s) holds a lease, which snapshots cannot hold yet: give it up first", d->fd,
-          pid, d->link);
+          "descriptor %d of process %d (%s) holds a lease that another process waits for: give it up first", d->fd, pid,
+          d->link);
+    if (l->kind == LOCK_LEASE)
+      l->signal = read_signal(pid, d);
+  }
   return 0;
 }
 
@@ -56,6 +69,8 @@ static bool is_own(pid_t pid, const struct descriptor *then) {
 
 int locks_are_free(const struct descriptor *then, pid_t pid, struct error *e) {
   for (size_t i = 0; i < then->info.locks; i++) {
+    if (then->info.lock[i].kind == LOCK_LEASE || file_has_lease(then->stat.st_dev, then->stat.st_ino))
+      continue;  // to open the file would break the lease
     _cleanup_fd_ int fd = pin_open(then->pin, O_RDONLY);
     if (fd >= 0 && is_taken(fd, &then->info.lock[i]) && !is_own(pid, then))
       return error_set(
@@ -81,6 +96,10 @@ static bool are_equal(const struct fdinfo *a, const struct fdinfo *b) {
 }
 
 static void add(struct batch *b, int fd, const struct file_lock *l, bool gives_up) {
+  if (l->kind == LOCK_LEASE) {
+    (void)CALL(b, SYS_fcntl, NUMBER(fd), NUMBER(F_SETLEASE), NUMBER(gives_up ? F_UNLCK : type_of(l)));
+    return;
+  }
   if (l->kind == LOCK_OF_FLOCK) {
     (void)CALL(b, SYS_flock, NUMBER(fd), NUMBER((gives_up ? LOCK_UN : l->writes ? LOCK_EX : LOCK_SH) | LOCK_NB));
     return;
@@ -99,11 +118,20 @@ static int run(struct executor *x, const struct descriptor *then, const struct f
     batch_clear(b);
     add(b, then->fd, &locks->lock[i], gives_up);
     r = executor_run(x, b, e);
-    if (r == 0 && batch_result(b, 0) < 0)
+    // A lease that cannot be had any more, for others have the file open, is lost.
+    if (r == 0 && batch_result(b, 0) < 0 && locks->lock[i].kind != LOCK_LEASE)
       r = error_set_errno(e, (int)batch_result(b, 0), "cannot lock %s (descriptor %d) again", then->link, then->fd);
   }
   batch_free(b);
   return r;
+}
+
+static int set_signals(struct executor *x, const struct descriptor *then, struct error *e) {
+  int64_t r = 0;
+  for (size_t i = 0; r >= 0 && i < then->info.locks; i++)
+    if (then->info.lock[i].kind == LOCK_LEASE)
+      r = executor_call(x, e, SYS_fcntl, (uint64_t)then->fd, F_SETSIG, (uint64_t)then->info.lock[i].signal, 0, 0, 0);
+  return r == -EIO ? -1 : 0;
 }
 
 static int change(struct executor *x, const struct descriptor *then, bool gives_up, struct error *e) {
@@ -121,4 +149,6 @@ int locks_give_up(struct executor *x, const struct descriptor *then, struct erro
   return change(x, then, true, e);
 }
 
-int locks_take(struct executor *x, const struct descriptor *then, struct error *e) { return change(x, then, false, e); }
+int locks_take(struct executor *x, const struct descriptor *then, struct error *e) {
+  return change(x, then, false, e) < 0 ? -1 : set_signals(x, then, e);
+}

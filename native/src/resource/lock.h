@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: EPL-2.0
-// Locks on files: flock(2), and those of fcntl(2) that belong to the process or to the open file.
+// Locks on files: flock(2), and those of fcntl(2) that belong to the process or to the open file; leases.
 #pragma once
 
 #include "base/error.h"
 #include "resource/descriptors.h"
 #include "trace/executor.h"
 
-// Refuses what cannot be put back: leases.
-int locks_survey(pid_t pid, const struct descriptor *d, struct error *e);
+// Refuses what cannot be put back: leases that somebody waits for.
+int locks_survey(pid_t pid, struct descriptor *d, struct error *e);
 
 // Fails when somebody else has meanwhile taken a lock that `then` needs back.
 int locks_are_free(const struct descriptor *then, pid_t pid, struct error *e);

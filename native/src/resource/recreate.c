@@ -98,6 +98,7 @@ static int describe_proc(const struct recreation *c, const open_file *from, stru
   (void)c;
   d->kind = &descriptor_file;
   d->link = must_strdup(from->file ? from->file->path : "?");
+  d->is_of_ended = from->process == -1;
   d->pin = pin_path(d->link);
   return d->pin < 0 && !proc_file_has_process(d->link) ? d->pin : 0;
 }
@@ -108,6 +109,7 @@ static void fill_pipe(struct descriptor *d, const Snapback__Image__Pipe *from) {
   d->size = from->content.len;
   d->bytes = must_alloc(d->size + 1);
   memcpy(d->bytes, from->content.data, d->size);
+  recreate_packets(from, d);
 }
 
 static int describe_pipe(const struct recreation *c, const open_file *from, struct descriptor *d) {
@@ -233,6 +235,7 @@ static describe_function *const describe[] = {
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PIDFD] = recreate_pidfd,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PTY_MASTER] = recreate_pty_master,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PTY_SLAVE] = recreate_pty_slave,
+    [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_MESSAGE_QUEUE] = recreate_message_queue,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_SOCKET] = describe_socket,
 };
 
@@ -252,7 +255,7 @@ static bool is_first_with(const struct recreation *c, const Snapback__Image__Pro
 
 static void add_lock(struct descriptor *d, const Snapback__Image__Lock *from) {
   d->info.lock[d->info.locks++] =
-      (struct file_lock){(enum file_lock_kind)from->kind, from->writes, from->start, from->end};
+      (struct file_lock){(enum file_lock_kind)from->kind, from->writes, from->start, from->end, from->signal};
 }
 
 // Locks of a process that stand with a shared open file are those of the first that has it.
@@ -333,6 +336,7 @@ void recreation_done(struct recreation *c) {
     cleanup_fd(&c->file[i].fd);
   }
   recreation_close_pipes(c);
+  recreation_close_queues(c, true);
   for (size_t i = 0; i < c->objects; i++)
     cleanup_fd(&c->object[i].fd);
   free(c->file);

@@ -30,6 +30,12 @@ struct recreated_object {
   uint64_t at;  // anonymous: where the whole of it is mapped in the process for the moment
 };
 
+struct recreated_queue {
+  const Snapback__Image__MessageQueue *from;
+  int fd;
+  bool is_new;  // goes when the restart fails
+};
+
 struct recreation {
   const struct image *image;
   const Snapback__Image__Image *metadata;
@@ -42,6 +48,8 @@ struct recreation {
   size_t pipes;
   struct recreated_object *object;
   size_t objects;
+  struct recreated_queue *queue;
+  size_t queues;
   struct sockets *sockets;  // by their ids in the image; NULL: it has none
 };
 
@@ -58,6 +66,10 @@ int recreation_make_pipes(struct recreation *c, struct error *e);
 // Lets go of our ends, once the process has its own: the program must see when it has closed the last one.
 void recreation_close_pipes(struct recreation *c);
 
+// Makes message queues, empty; `may_exist`: one that is there gets the old messages.
+int recreation_make_queues(struct recreation *c, bool may_exist, struct error *e);
+// `failed`: those that were made go.
+void recreation_close_queues(struct recreation *c, bool failed);
 // Whether the sockets can be made here: before anything is begun.
 int recreation_check_sockets(const Snapback__Image__Image *metadata, struct error *e);
 // Describes the sockets, which are made as in a rewind. They are the program's: a debugger's are not in an image.

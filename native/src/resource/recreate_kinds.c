@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "proc/terminal.h"
 #include "resource/inotify.h"
+#include "resource/pipe_packets.h"
 #include "resource/pty.h"
 
 typedef Snapback__Image__OpenFile open_file;
@@ -103,4 +104,13 @@ void recreate_controlling_terminal(const Snapback__Image__Image *image, pid_t le
     if (pty->session == leader)
       *ret = (struct controlling_terminal){.leads = true, .number = (int)pty->number, .foreground = pty->foreground};
   }
+}
+
+void recreate_packets(const Snapback__Image__Pipe *from, struct descriptor *d) {
+  if (!from->n_packet)
+    return;
+  struct pipe_packets *packets = d->own = must_alloc(sizeof *packets);
+  packets->count = from->n_packet;
+  packets->size = must_alloc(from->n_packet * sizeof *packets->size);
+  memcpy(packets->size, from->packet, from->n_packet * sizeof *packets->size);
 }

@@ -253,12 +253,12 @@ static int put_back_file(const struct shared_object *o) {
   _cleanup_fd_ int fd = pin_open(o->pin, O_RDWR);
   if (fd < 0)
     return fd;
-  int seals = fcntl(fd, F_GET_SEALS);
-  if (seals >= 0 && (seals & F_SEAL_WRITE))
-    return 0;
   struct stat now;
   if (fstat(fd, &now) < 0 || ((uint64_t)now.st_size != o->size && ftruncate(fd, (off_t)o->size) < 0))
     return -errno;
+  int seals = fcntl(fd, F_GET_SEALS);
+  if (seals >= 0 && (seals & F_SEAL_WRITE))
+    return 0;
   int r = punch_new(o, fd);
   for (size_t i = 0; r == 0 && i < o->runs; i++)
     r = write_if_different(fd, o->run[i].bytes, o->run[i].offset, o->run[i].size);
@@ -284,9 +284,11 @@ static int put_back_view(struct executor *x, struct shared_object *o, const stru
   uint64_t end = v->offset + (v->end - v->start);
   for (size_t i = 0; i < o->runs; i++) {
     const struct shared_run *run = &o->run[i];
-    if (run->offset < v->offset || run->offset + run->size > end)
+    uint64_t from = run->offset > v->offset ? run->offset : v->offset;
+    uint64_t to = run->offset + run->size < end ? run->offset + run->size : end;
+    if (from >= to)
       continue;
-    int r = write_if_different(fd, run->bytes, v->start + (run->offset - v->offset), run->size);
+    int r = write_if_different(fd, run->bytes + (from - run->offset), v->start + (from - v->offset), to - from);
     if (r < 0)
       return error_set_errno(e, r, "cannot put back shared memory of process %d", executor_pid(x));
   }
@@ -315,13 +317,84 @@ static int put_back_views(struct executor *x, struct shared_object *o, struct er
   return 0;
 }
 
+// One that is sealed against it can get its old size as little as the program could.
+static bool has_lost_size(const struct shared_object *o) {
+  struct stat now;
+  if (o->pin < 0 || fstat(o->pin, &now) < 0)
+    return false;
+  enum { AGAINST_MORE = F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE };
+  uint64_t size = (uint64_t)now.st_size;
+  return (size < o->size && (o->seals & AGAINST_MORE)) || (size > o->size && (o->seals & F_SEAL_SHRINK));
+}
+
+static unsigned seals_of(const struct shared_object *o) {
+  _cleanup_fd_ int fd = o->pin < 0 ? -1 : pin_open(o->pin, O_RDONLY);
+  int seals = fd < 0 ? 0 : fcntl(fd, F_GET_SEALS);
+  return seals < 0 ? 0 : (unsigned)seals;
+}
+
+static const char *name_of(const struct shared_object *o, const struct descriptors *files) {
+  for (size_t i = 0; i < files->count; i++)
+    if (files->item[i].pin == o->pin)
+      return files->item[i].link;
+  return "a memory file";
+}
+
+static bool shows(const struct mapping *m, const struct shared_object *o, const struct shared_view *v) {
+  return m->device == o->device && m->inode == o->inode && m->start <= v->start && m->end >= v->end &&
+         m->offset - m->start == v->offset - v->start;
+}
+
+// A view for writing that was made before the file was sealed against new ones.
+static bool has_lost_view(pid_t pid, const struct shared_object *o) {
+  struct mappings now;
+  bool lost = false;
+  if (!(o->seals & F_SEAL_FUTURE_WRITE) || mappings_read(pid, &now) < 0)
+    return false;
+  for (size_t i = 0; i < o->views; i++) {
+    bool found = !(o->view[i].protection & PROT_WRITE);
+    for (size_t k = 0; k < now.count && !found; k++)
+      found = shows(&now.item[k], o, &o->view[i]);
+    lost |= !found;
+  }
+  mappings_done(&now);
+  return lost;
+}
+
+int shared_memory_check(pid_t pid, const struct shared_memory *s, const struct descriptors *files, struct error *e) {
+  enum { IN_THE_WAY = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW };
+  for (size_t i = 0; i < s->count; i++) {
+    const struct shared_object *o = &s->object[i];
+    if (seals_of(o) & ~o->seals & IN_THE_WAY)
+      return error_set(e, ERROR_REFUSED,
+                       "%s has been sealed since the snapshot, which cannot be undone: rewind to a snapshot that was "
+                       "taken later",
+                       name_of(o, files));
+    if (has_lost_size(o))
+      return error_set(
+          e, ERROR_REFUSED,
+          "%s has been sealed, and has got another size since the snapshot, which cannot be undone: rewind "
+          "to a snapshot that was taken later",
+          name_of(o, files));
+    if (has_lost_view(pid, o))
+      return error_set(
+          e, ERROR_REFUSED,
+          "%s has been sealed against writing, and its view at %#lx was unmapped since the snapshot, which "
+          "cannot be undone: rewind to a snapshot that was taken later",
+          name_of(o, files), (unsigned long)o->view[0].start);
+  }
+  return 0;
+}
+
 int shared_memory_put_back(struct executor *x, const struct shared_memory *s, struct error *e) {
   int r = fault(FAULT_rewind_shared);
   if (r < 0)
     return error_set_errno(e, r, "cannot put back the shared memory of process %d", executor_pid(x));
   for (size_t i = 0; i < s->count; i++) {
     struct shared_object *o = &s->object[i];
-    r = o->pin >= 0 ? put_back_file(o) : put_back_views(x, o, e);
+    // What writes such a file can do so only through the views that it had before.
+    bool only_by_views = seals_of(o) & F_SEAL_FUTURE_WRITE;
+    r = o->pin >= 0 && !only_by_views ? put_back_file(o) : put_back_views(x, o, e);
     if (r < 0)
       return error_set_errno(e, r, "cannot put back the shared memory of process %d", executor_pid(x));
   }

@@ -47,5 +47,8 @@ int shared_memory_capture(struct executor *x, const struct mappings *maps, const
                           struct shared_memory *ret, struct error *e);
 void shared_memory_done(struct shared_memory *s);
 
+// Refuses by name what cannot be put back into the process: memory files that have been sealed.
+int shared_memory_check(pid_t pid, const struct shared_memory *s, const struct descriptors *files, struct error *e);
+
 // The mappings and descriptors of the snapshot are in place again.
 int shared_memory_put_back(struct executor *x, const struct shared_memory *s, struct error *e);

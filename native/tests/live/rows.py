@@ -10,6 +10,7 @@ ROWS = {
     "servers-six": dict(arguments=["6"]),
     # A filter of system calls may forbid those of a snapshot; a restart cannot give back what only root may.
     "rights": dict(refusal=r"seccomp filter"),
+    "seals": dict(refusal=r"has been sealed"),
     # What is done where the kernel cannot tell which pages have changed.
     "heap-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),
     "mappings-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),

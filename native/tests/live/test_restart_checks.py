@@ -339,7 +339,7 @@ class Failures(Saved):
     def test_each_step(self):
         printed = self.snapback("fault-points", binary="snapback-faults").output.split()
         points = {p.split(":")[0] for p in [*FAULTS, *FAULTS_OF_SHARED]} | NO_FAILURES | {
-            "restart_pipes", "restart_sockets", *FAULTS_OF_TREES}
+            "restart_pipes", "restart_queues", "restart_sockets", *FAULTS_OF_TREES}
         self.assertLessEqual({p for p in printed if p.startswith("restart_")}, points)
         self.save([THREADS])
         for point, words in FAULTS.items():
@@ -359,6 +359,16 @@ class Failures(Saved):
                    .replace("os.fstat(data.fileno()).st_size", "0")])
         self.refused("--force", words="cannot make a pipe", binary="snapback-faults", fault="restart_pipes")
         self.finish(self.go_on())
+
+    def test_message_queue(self):
+        """Of the host's namespace: its name outlives the program. In one of the session's own there is none but its own."""
+        session = self._start(["launch"], ["--ipc", "host", "--", QUEUES], None, False, None, self.all, True, None)
+        self.ticks_pass(session, 60)
+        session.call("snapshot", "--save", "-o", self.image)
+        session.end()
+        self.refused("--ipc", "host", words="message queue /live-.* is there already: if no other program uses it, remove")
+        self.refused("--force", words="cannot make the message queue", binary="snapback-faults", fault="restart_queues")
+        self.finish(self.go_on("--ipc", "host"))
 
     def test_sockets(self):
         self.save(["/usr/bin/python3", "-c", "import socket; p = socket.socketpair()\n" +
@@ -382,9 +392,9 @@ class Failures(Saved):
         self.finish(self.go_on())
 
 
-THREADS, SHARED = sys.argv[1:3] if len(sys.argv) > 2 else ("", "")
-del sys.argv[1:3]
+THREADS, SHARED, QUEUES = sys.argv[1:4] if len(sys.argv) > 3 else ("", "", "")
+del sys.argv[1:4]
 
 if __name__ == "__main__":
-    THREADS, SHARED = (support.within_reach(os.path.abspath(program)) for program in (THREADS, SHARED))
+    THREADS, SHARED, QUEUES = (support.within_reach(os.path.abspath(program)) for program in (THREADS, SHARED, QUEUES))
     support.main()

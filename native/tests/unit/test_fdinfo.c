@@ -5,10 +5,13 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "proc/fdinfo.h"
+#include "proc/leases.h"
 #include "proc/status.h"
+#include "proc/terminal.h"
 #include "unit.h"
 
 static void readsPositionFlagsAndInode(void **state) {
@@ -53,6 +56,87 @@ static void readsTheLocksOfAFile(void **state) {
   assert_int_equal(i.lock[1].start, 10);
   assert_int_equal(i.lock[1].end, 19);
   fdinfo_done(&i);
+}
+
+static void readsLeasesByTheirState(void **state) {
+  (void)state;
+  struct fdinfo i;
+  assert_int_equal(fdinfo_parse("pos:\t0\nlock:\t1: LEASE  ACTIVE    READ  359 00:13:11691 0 EOF\n"
+                                "lock:\t2: LEASE  BREAKING  UNLCK 359 00:13:11691 0 EOF\n",
+                                &i),
+                   0);
+  assert_int_equal(i.locks, 2);
+  assert_int_equal(i.lock[0].kind, LOCK_LEASE);
+  assert_false(i.lock[0].writes);
+  assert_int_equal(i.lock[1].kind, LOCK_OTHER);
+  fdinfo_done(&i);
+}
+
+static void readsTheWatchesOfAnInotifySet(void **state) {
+  (void)state;
+  struct fdinfo i;
+  assert_int_equal(fdinfo_parse("pos:\t0\ninotify wd:1f ino:2e3 sdev:800013 mask:100 ignored_mask:0 fhandle-bytes:4 "
+                                "fhandle-type:1 f_handle:e302aBff\n"
+                                "inotify wd:2 ino:5 sdev:fe00000 mask:2 ignored_mask:0 \n",
+                                &i),
+                   0);
+  assert_int_equal(i.inotifies, 2);
+  assert_int_equal(i.inotify[0].number, 0x1f);
+  assert_int_equal(i.inotify[0].inode, 0x2e3);
+  assert_int_equal(i.inotify[0].device, makedev(8, 0x13));
+  assert_int_equal(i.inotify[0].events, 0x100);
+  assert_int_equal(i.inotify[0].handle_size, 4);
+  assert_memory_equal(i.inotify[0].handle, "\xe3\x02\xab\xff", 4);
+  assert_int_equal(i.inotify[1].device, makedev(0xfe, 0));
+  assert_int_equal(i.inotify[1].handle_size, 0);
+  fdinfo_done(&i);
+}
+
+// What promises more bytes than there are, or than a handle can have, gives no more than there are.
+static void boundsAFileHandle(void **state) {
+  (void)state;
+  struct fdinfo i;
+  assert_int_equal(fdinfo_parse("inotify wd:1 ino:1 sdev:1 mask:1 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 "
+                                "f_handle:0102\ninotify wd:2 ino:1 sdev:1 mask:1 ignored_mask:0 fhandle-bytes:ffffff "
+                                "fhandle-type:1 f_handle:0102\n",
+                                &i),
+                   0);
+  assert_int_equal(i.inotify[0].handle_size, 2);
+  assert_int_equal(i.inotify[1].handle_size, 0);
+  fdinfo_done(&i);
+  assert_int_equal(fdinfo_parse("inotify wd:x\n", &i), -EBADMSG);
+}
+
+static void readsPidfdsAndMastersOfTerminals(void **state) {
+  (void)state;
+  struct fdinfo i;
+  assert_int_equal(fdinfo_parse("pos:\t0\nPid:\t-1\nNSpid:\t0\n", &i), 0);
+  assert_int_equal(i.process, -1);
+  assert_int_equal(i.terminal, -1);
+  assert_int_equal(fdinfo_parse("pos:\t0\ntty-index:\t7\n", &i), 0);
+  assert_int_equal(i.terminal, 7);
+}
+
+static void readsTheControllingTerminal(void **state) {
+  (void)state;
+  struct process_terminal t;
+  assert_int_equal(process_terminal_parse("12 (a) b) S 1 12 12 34821 40 4194304", &t), 0);
+  assert_int_equal(t.device, makedev(PTY_MAJOR, 5));
+  assert_int_equal(t.foreground, 40);
+  assert_int_equal(process_terminal_parse("12 (sh) S 1 12 12 0 -1 4194304", &t), 0);
+  assert_int_equal(t.device, 0);
+  assert_int_equal(process_terminal_parse("12 (sh", &t), -EBADMSG);
+}
+
+static void findsLeasesAmongLocks(void **state) {
+  (void)state;
+  const char text[] =
+      "1: FLOCK  ADVISORY  WRITE 359 fe:00:12 0 EOF\n2: LEASE  ACTIVE    READ  360 fe:01:2236422 0 EOF\n"
+      "3: LEASE  BREA";
+  assert_true(leases_hold(text, makedev(0xfe, 1), 2236422));
+  assert_false(leases_hold(text, makedev(0xfe, 0), 2236422));
+  assert_false(leases_hold(text, makedev(0xfe, 0), 12));
+  assert_false(leases_hold("", 0, 0));
 }
 
 static void refusesAMutilatedWatchAndAnEmptyText(void **state) {
@@ -156,6 +240,12 @@ int main(void) {
       cmocka_unit_test(readsPositionFlagsAndInode),
       cmocka_unit_test(readsTheWatchesOfAnEpollSet),
       cmocka_unit_test(readsTheLocksOfAFile),
+      cmocka_unit_test(readsLeasesByTheirState),
+      cmocka_unit_test(readsTheWatchesOfAnInotifySet),
+      cmocka_unit_test(boundsAFileHandle),
+      cmocka_unit_test(readsPidfdsAndMastersOfTerminals),
+      cmocka_unit_test(readsTheControllingTerminal),
+      cmocka_unit_test(findsLeasesAmongLocks),
       cmocka_unit_test(refusesAMutilatedWatchAndAnEmptyText),
       cmocka_unit_test(readsALivingEventfdAndEpollSet),
       cmocka_unit_test(listsDescriptorsInOrder),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/perf_event.h>
 #include <mqueue.h>
 #include <poll.h>
 #include <pthread.h>
@@ -121,6 +122,30 @@ static int have_message_queue(void) {
   return mq_unlink(name);
 }
 static int have_userfaultfd(void) { return (int)syscall(SYS_userfaultfd, 1); }
+static int have_secret_memory(void) { return (int)syscall(SYS_memfd_secret, 0); }
+static int have_mapped_secret(void) {
+  int fd = (int)syscall(SYS_memfd_secret, 0);
+  if (fd < 0 || ftruncate(fd, 4096) < 0)
+    return -1;
+  void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  close(fd);
+  return at == MAP_FAILED ? -1 : 0;
+}
+static int have_huge_memory_file(void) { return memfd_create("huge", MFD_HUGETLB); }
+static int have_perf_event(void) {
+  struct perf_event_attr attributes = {
+      .type = PERF_TYPE_SOFTWARE, .size = sizeof attributes, .config = PERF_COUNT_SW_PAGE_FAULTS, .exclude_kernel = 1};
+  return (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0);
+}
+static int have_fanotify(void) { return fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID, 0); }
+static int have_device(void) { return open("/dev/loop-control", O_RDONLY); }
+static int have_listened_queue(void) {
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+  char name[64];
+  snprintf(name, sizeof name, "/snapback-live-%d-%u", (int)getpid(), live_random(1000000));
+  mqd_t queue = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, NULL);
+  return queue < 0 || mq_unlink(name) < 0 ? -1 : mq_notify(queue, &event);
+}
 static int have_posix_lock(void) {
   int fd = open(".", O_TMPFILE | O_RDWR, 0600);
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10};
@@ -191,6 +216,13 @@ static const struct row {
     {"posix-lock", have_posix_lock},
     {"unforked-memory", have_unforked_memory},
     {"lease", have_lease},
+    {"secret-memory", have_secret_memory},
+    {"mapped-secret", have_mapped_secret},
+    {"huge-memory-file", have_huge_memory_file},
+    {"perf-event", have_perf_event},
+    {"fanotify", have_fanotify},
+    {"device", have_device},
+    {"listened-queue", have_listened_queue},
     {"no-main-thread", have_no_main_thread},
 };
 

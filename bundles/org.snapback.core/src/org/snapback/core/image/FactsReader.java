@@ -183,6 +183,11 @@ final class FactsReader {
             case OPEN_FILE_KIND_CHANNEL -> ImageDescriptor.Kind.CHANNEL;
             case OPEN_FILE_KIND_TIMERFD -> ImageDescriptor.Kind.TIMERFD;
             case OPEN_FILE_KIND_SIGNALFD -> ImageDescriptor.Kind.SIGNALFD;
+            case OPEN_FILE_KIND_INOTIFY -> ImageDescriptor.Kind.INOTIFY;
+            case OPEN_FILE_KIND_PIDFD -> ImageDescriptor.Kind.PIDFD;
+            case OPEN_FILE_KIND_PTY_MASTER -> ImageDescriptor.Kind.PTY_MASTER;
+            case OPEN_FILE_KIND_PTY_SLAVE -> ImageDescriptor.Kind.PTY_SLAVE;
+            case OPEN_FILE_KIND_MESSAGE_QUEUE -> ImageDescriptor.Kind.MESSAGE_QUEUE;
             case OPEN_FILE_KIND_SOCKET -> ImageDescriptor.Kind.SOCKET;
             default -> ImageDescriptor.Kind.UNKNOWN;
         };

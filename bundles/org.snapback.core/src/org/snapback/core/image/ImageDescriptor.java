@@ -31,6 +31,11 @@ public record ImageDescriptor(
         CHANNEL,
         TIMERFD,
         SIGNALFD,
+        INOTIFY,
+        PIDFD,
+        PTY_MASTER,
+        PTY_SLAVE,
+        MESSAGE_QUEUE,
         SOCKET
     }
 

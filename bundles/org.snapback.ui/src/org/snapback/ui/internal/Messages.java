@@ -177,6 +177,11 @@ public final class Messages extends NLS {
     public static String descriptorChannel;
     public static String descriptorTimerfd;
     public static String descriptorSignalfd;
+    public static String descriptorInotify;
+    public static String descriptorPidfd;
+    public static String descriptorPtyMaster;
+    public static String descriptorPtySlave;
+    public static String descriptorMessageQueue;
     public static String descriptorSocket;
     public static String mainImage;
     public static String mainImageTitle;

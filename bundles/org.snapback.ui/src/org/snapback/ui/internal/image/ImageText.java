@@ -48,6 +48,11 @@ final class ImageText {
             case CHANNEL -> Messages.descriptorChannel;
             case TIMERFD -> Messages.descriptorTimerfd;
             case SIGNALFD -> Messages.descriptorSignalfd;
+            case INOTIFY -> Messages.descriptorInotify;
+            case PIDFD -> Messages.descriptorPidfd;
+            case PTY_MASTER -> Messages.descriptorPtyMaster;
+            case PTY_SLAVE -> Messages.descriptorPtySlave;
+            case MESSAGE_QUEUE -> Messages.descriptorMessageQueue;
             case SOCKET -> Messages.descriptorSocket;
             case UNKNOWN -> Messages.kindUnknown;
         };
