@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0
 // After the supervisor of a program that was attached to has been killed.
 //
-// The kernel lets all tracees go where they are. A thread that made calls for us makes the rest of them and waits in our
-// area, or goes round at its landing: it is held once more, and gets its registers.
+// The kernel lets all tracees go where they are. A thread that made calls for us makes the rest of them and waits in
+// our area, or goes round at its landing: it is held once more, and gets its registers.
 #include "engine/guard.h"
 
 #include <signal.h>
@@ -118,7 +118,8 @@ static const struct journal_thread *find(const struct journal *j, pid_t tid) {
   return NULL;
 }
 
-// It was killed when the area may have been mapped, and before it knew. Nobody else has one of that size and protection.
+// It was killed when the area may have been mapped, and before it knew. Nobody else has one of that size and
+// protection.
 static bool is_mapped(pid_t pid, uint64_t area) {
   struct mappings maps;
   if (!area || mappings_read(pid, &maps) < 0)

@@ -3,6 +3,7 @@
 #include "engine/host.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
@@ -40,6 +41,28 @@ int session_processes(const struct engine *g, pid_t **ret, size_t *ret_count) {
 bool stands_alone(const struct engine *g, pid_t pid, pid_t parent) {
   return parent == getpid() || (g->on_host && pid == g->root);
 }
+
+// ---- numbers of the world outside ----
+
+static const struct snapshot *snapshot_with(const struct process_state *s) {
+  const struct engine *g = s->engine;
+  for (size_t i = 0; i < g->snapshots; i++)
+    for (size_t k = 0; k < g->snapshot[i]->processes; k++)
+      if (g->snapshot[i]->process[k] == s)
+        return g->snapshot[i];
+  return NULL;
+}
+
+static pid_t inside_or(const struct process_state *s, pid_t number, bool is_group) {
+  const struct snapshot *whole = s->engine->on_host ? snapshot_with(s) : NULL;
+  for (size_t i = 0; whole && i < whole->processes; i++)
+    if (whole->process[i]->pid == number)
+      return number;
+  return !whole ? number : is_group ? whole->process[0]->pid : 0;
+}
+
+pid_t host_group_inside(const struct process_state *s) { return inside_or(s, s->group, true); }
+pid_t host_session_inside(const struct process_state *s) { return inside_or(s, s->session, false); }
 
 // ---- strays ----
 
@@ -107,9 +130,18 @@ int host_refuse_zombie(pid_t pid, pid_t parent, struct error *e) {
                    "without it");
 }
 
-int host_check_threads(const struct frozen *f, const struct process_state *s, struct error *e) {
+// Root may choose the number of a new thread (CAP_CHECKPOINT_RESTORE). Asked for one that is taken, the kernel says so
+// to those who may, and makes nothing.
+static bool may_choose(struct executor *main, const struct process_state *s, struct error *e) {
+  struct clone_args args = thread_clone_args(&s->thread[0]);
+  args.set_tid = (uint64_t)(uintptr_t)&s->pid;
+  args.set_tid_size = 1;
+  return !s->engine->debugger && clone_there(main, &args, e) == -EEXIST;
+}
+
+int host_check_threads(const struct frozen *f, const struct process_state *s, struct executor *main, struct error *e) {
   for (size_t i = 0; s->engine->on_host && i < s->threads; i++)
-    if (!frozen_holds(f, s->thread[i].tid))
+    if (!frozen_holds(f, s->thread[i].tid) && !may_choose(main, s, e))
       return error_set(e, ERROR_REFUSED, "thread %d (%s) of process %d has ended since the snapshot, " NO_NUMBER,
                        s->thread[i].tid, s->thread[i].name, s->pid, "that it has outlived");
   return 0;

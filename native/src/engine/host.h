@@ -25,10 +25,15 @@ void host_tie(const struct frozen *f, bool is_tied);
 // An executor in the main thread, with its area at a place that is known before it is mapped.
 int host_open(const struct frozen *f, struct executor **ret, struct error *e);
 
+// Process group and terminal session as a session with namespaces of its own has them: one whose leader is none of the
+// snapshot's processes is that of the first process, and of nobody (0).
+pid_t host_group_inside(const struct process_state *s);
+pid_t host_session_inside(const struct process_state *s);
+
 // Makes the process, which is the parent of some of them, wait for ended templates.
 int host_reap(pid_t pid, const struct ended *list, size_t count, struct error *e);
 
 // Refuses by name what needs a number again that has been given up since.
 int host_refuse_process(const struct process_state *s, struct error *e);
 int host_refuse_zombie(pid_t pid, pid_t parent, struct error *e);
-int host_check_threads(const struct frozen *f, const struct process_state *s, struct error *e);
+int host_check_threads(const struct frozen *f, const struct process_state *s, struct executor *main, struct error *e);

@@ -164,13 +164,15 @@ int rewind_prepare(struct frozen *f, struct process_state *s, struct rewinding *
   int r = fault(FAULT_rewind_plan);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
-  if (template_check(s, e) == 0 && survey_filter(s->pid, e) == 0 && host_check_threads(f, s, e) == 0 &&
+  if (template_check(s, e) == 0 && survey_filter(s->pid, e) == 0 &&
       shared_memory_check(s->pid, &s->shared, &s->descriptors, e) == 0 &&
       descriptors_plan(s->pid, &s->descriptors, &ret->plan, e) == 0 &&
       (!s->engine->debugger || breakpoints_find(s->pid, &ret->inserted, &ret->inserted_count, e) == 0) &&
-      open_main(f, s, &ret->main, e) == 0)
+      open_main(f, s, &ret->main, e) == 0 && host_check_threads(f, s, ret->main, e) == 0)
     return 0;
   rewinding_done(ret);
+  (void)executor_close(ret->main, NULL);
+  ret->main = NULL;
   return -1;
 }
 

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "engine/host.h"
 #include "engine/save_state.h"
 #include "proc/map_flags.h"
 #include "proc/memory_fields.h"
@@ -135,8 +136,8 @@ static Process *begin_process(const struct process_state *s, struct describing *
   Process *p = NEW(Process, PROCESS);
   APPEND(d->image->process, d->image->n_process, p);
   p->pid = s->pid;
-  p->group = s->group;
-  p->session = s->session;
+  p->group = host_group_inside(s);
+  p->session = host_session_inside(s);
   p->foreground = s->was_foreground;
   p->space = (uint32_t)d->image->n_process;
   p->area = s->area;

@@ -313,15 +313,22 @@ int thread_end(struct frozen *f, struct executor *main, pid_t tid, struct error 
 int64_t clone_there(struct executor *x, const struct clone_args *args, struct error *e) {
   struct batch *b = batch_new();
   size_t at = batch_data(b, args, sizeof *args);
+  if (args->set_tid_size) {
+    size_t number = batch_data(b, (const void *)(uintptr_t)args->set_tid, sizeof(pid_t));
+    batch_pointer(b, at + offsetof(struct clone_args, set_tid), number);
+  }
   (void)CALL(b, SYS_clone3, POINTER(at), NUMBER(sizeof *args));
   int64_t r = executor_run(x, b, e) < 0 ? -EIO : batch_result(b, 0);
   batch_free(b);
   return r;
 }
 
-static int64_t clone_thread(struct executor *x, const struct thread_state *t, struct error *e) {
+// Where the next number cannot be set, it has to be chosen, which needs a right (see host_may_choose).
+static int64_t clone_thread(struct executor *x, const struct thread_state *t, bool is_chosen, struct error *e) {
   struct clone_args args = thread_clone_args(t);
   args.flags |= CLONE_UNTRACED;
+  args.set_tid = is_chosen ? (uint64_t)(uintptr_t)&t->tid : 0;
+  args.set_tid_size = is_chosen;
   return clone_there(x, &args, e);
 }
 
@@ -348,10 +355,15 @@ int thread_make(struct frozen *f, struct executor *main, const struct thread_sta
   if (r < 0)
     return error_set_errno(e, r, "cannot make thread %d", t->tid);
   for (int i = 0; i < NUMBER_TRIES; i++) {
-    r = kernel_set_last_pid(t->tid - 1);
+    const bool is_chosen = kernel_numbers_are_shared();
+    r = is_chosen ? 0 : kernel_set_last_pid(t->tid - 1);
     if (r < 0)
       return error_set_errno(e, r, "cannot ask for the thread number %d", t->tid);
-    int64_t tid = clone_thread(main, t, e);
+    int64_t tid = clone_thread(main, t, is_chosen, e);
+    if (tid == -EEXIST && is_chosen && i + 1 < NUMBER_TRIES) {
+      (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+      continue;
+    }
     if (tid < 0)
       return error_set_errno(e, (int)tid, "cannot make thread %d", t->tid);
     if (await_new(f->tracer, (pid_t)tid, e) < 0)

@@ -257,8 +257,8 @@ static int put_objects_back(struct tree_rewinding *t) {
   return objects_put_back(t->engine, t->e);
 }
 
-// A program that was there before us does not end with us, but for as long as it is neither what it was nor what it is to
-// be.
+// A program that was there before us does not end with us, but for as long as it is neither what it was nor what it is
+// to be.
 static void tie_all(struct tree_rewinding *t, bool is_tied) {
   for (size_t i = 0; t->engine->on_host && i < t->whole->processes; i++)
     if (t->part[i].s->pid != t->engine->debugger)

@@ -43,6 +43,7 @@ int kernel_robust_list(pid_t tid, uint64_t *ret_head, uint64_t *ret_size) {
 static bool numbers_are_shared;
 
 void kernel_share_numbers(void) { numbers_are_shared = true; }
+bool kernel_numbers_are_shared(void) { return numbers_are_shared; }
 
 int kernel_set_last_pid(pid_t last) {
   if (numbers_are_shared)

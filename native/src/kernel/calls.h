@@ -24,6 +24,7 @@ int kernel_set_last_pid(pid_t last);
 pid_t kernel_last_pid(void);  // or -errno
 // From now on both fail: the namespace is the host's, and its numbers are everybody's.
 void kernel_share_numbers(void);
+bool kernel_numbers_are_shared(void);
 
 // Whether prctl(PR_SET_MM_MAP) can be had.
 bool kernel_sets_memory_fields(void);

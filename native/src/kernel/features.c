@@ -225,6 +225,24 @@ static bool probe_ptrace(char *detail, size_t size) {
   return works;
 }
 
+// As whoever attaches, one that is no ancestor of the process: Yama may forbid it.
+static bool probe_attach(char *detail, size_t size) {
+  int status = -1;
+  pid_t target = idle_child(), tracer = fork();
+  if (tracer == 0)
+    _exit(ptrace(PTRACE_SEIZE, target, 0, 0) < 0);
+  if (tracer > 0)
+    (void)waitpid(tracer, &status, 0);
+  if (target > 0)
+    end_child(target);
+  bool works = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  long scope = read_number("/proc/sys/kernel/yama/ptrace_scope");
+  if (!works && scope > 0)
+    (void)snprintf(detail, size, "Yama's ptrace_scope is %ld; allow it by 'sudo sysctl kernel.yama.ptrace_scope=0'",
+                   scope);
+  return works;
+}
+
 static bool probe_rseq(char *detail, size_t size) {
   (void)detail, (void)size;
   struct rseq_configuration configuration;
@@ -372,6 +390,8 @@ const struct feature features[] = {
     {"process-numbers", "ns_last_pid: threads and processes come back under their old numbers",
      "nothing: sessions need it", true, probe_numbers},
     {"ptrace", "an ancestor stops and inspects the program", "nothing: snapshots need it", true, probe_ptrace},
+    {"attach", "running processes can be taken under control (attach, gdb --host-pids)",
+     "programs have to be started by snapback", false, probe_attach},
     {"tid-address", "PR_GET_TID_ADDRESS: the address that a thread clears when it ends",
      "nothing: snapshots of threads need it", true, probe_tid_address},
     {"rseq", "PTRACE_GET_RSEQ_CONFIGURATION: a thread's restartable sequences",

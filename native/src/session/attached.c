@@ -40,11 +40,12 @@ static int refuse_tracing(pid_t pid, const char *name, int result, struct error 
                      "by 'snapback launch'",
                      pid, name, scope, scope == 2 ? "run snapback as root" : "restart the machine with another value");
   if (scope == 1)
-    return error_set(e, ERROR_REFUSED,
-                     "process %d (%s) may be traced by its ancestors only (kernel.yama.ptrace_scope is 1): run snapback "
-                     "as root, allow it by 'sudo sysctl kernel.yama.ptrace_scope=0', or start the program by "
-                     "'snapback launch'",
-                     pid, name);
+    return error_set(
+        e, ERROR_REFUSED,
+        "process %d (%s) may be traced by its ancestors only (kernel.yama.ptrace_scope is 1): run snapback "
+        "as root, allow it by 'sudo sysctl kernel.yama.ptrace_scope=0', or start the program by "
+        "'snapback launch'",
+        pid, name);
   return error_set_errno(e, result, "process %d (%s) may not be traced", pid, name);
 }
 

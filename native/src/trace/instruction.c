@@ -34,7 +34,6 @@ int instruction_find(pid_t pid, int memory, uint64_t *ret, struct error *e) {
   }
   if (is_32_bit(pid))
     return error_set(e, ERROR_REFUSED,
-                     "process %d is a 32-bit program, which snapshots cannot hold yet: run a 64-bit build of it",
-                     pid);
+                     "process %d is a 32-bit program, which snapshots cannot hold yet: run a 64-bit build of it", pid);
   return error_set(e, ERROR_REFUSED, "process %d has no vdso to make system calls from", pid);
 }

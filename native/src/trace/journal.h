@@ -21,8 +21,8 @@ struct journal_process {
   bool was_stopped;
 };
 
-// A thread that makes calls for us, and what it is to go on with. It has what is here unless it stands in our area or at
-// the landing: then its tracer was killed before it had changed anything, or when it had given all back.
+// A thread that makes calls for us, and what it is to go on with. It has what is here unless it stands in our area or
+// at the landing: then its tracer was killed before it had changed anything, or when it had given all back.
 struct journal_thread {
   pid_t pid, tid;
   struct registers registers;

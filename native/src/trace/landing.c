@@ -45,7 +45,8 @@ int landing_is_known(pid_t pid, int memory) {
          has_code(memory, p->circle, arch_circle, arch_circle_size);
 }
 
-// The return address stands where a signal would put its frame: below what the program may use beneath its stack pointer.
+// The return address stands where a signal would put its frame: below what the program may use beneath its stack
+// pointer.
 void landing_prepare(struct landing *ret, pid_t pid, int memory, uint64_t stack_pointer) {
   enum { BELOW = ARCH_RED_ZONE + 64 };
   const struct place *p = place_of(pid);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0
-// Where a thread lands that makes a single call for its tracer, should the tracer be killed meanwhile: in code of its own
-// program that goes round in a circle, until somebody gives it its registers back (see trace/journal.h).
+// Where a thread lands that makes a single call for its tracer, should the tracer be killed meanwhile: in code of its
+// own program that goes round in a circle, until somebody gives it its registers back (see trace/journal.h).
 #pragma once
 
 #include <stdint.h>

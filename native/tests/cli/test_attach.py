@@ -235,8 +235,16 @@ class Attach(support.TestCase):
         assert program.wait(support.PATIENCE) == 0 and journal.passed()
 
     def test_saves_and_restarts(self):
-        program, journal = self.start()
-        session = self.attach(program.pid)
+        self.is_saved_and_restarted(*self.start())
+
+    def test_saves_and_restarts_one_of_a_foreign_job(self):
+        """Its process group and terminal session are those of a shell that is none of it."""
+        shell, journal = self.start(["/bin/sh", "-c", f"{PROGRAMS['threads']} & wait"])
+        child = support.descendants(shell.pid)[0]
+        self.is_saved_and_restarted(shell, journal, child)
+
+    def is_saved_and_restarted(self, program, journal, pid=None):
+        session = self.attach(pid or program.pid)
         image = self.path("work", "one.snapback")
         session.call("snapshot", "--save", "-o", image)
         support.wait_for(lambda: session.list()[0].get("image"), "the image")

@@ -65,6 +65,14 @@ def become_ordinary():
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def stay_root():
+    """For what only root may do; an ordinary user skips such a test."""
+    if os.getuid() != 0:
+        print("skipped: needs root (CAP_CHECKPOINT_RESTORE)")
+        raise SystemExit(77)
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def within_reach(path):
     """`path`, or a copy of that program where the ordinary user can reach it (a checkout below /root, say)."""
     if os.getuid() != 0 or _reaches(path):
@@ -567,6 +575,9 @@ class TestCase(unittest.TestCase):
         for session in self.sessions:
             print(f"-- session {session.name} ({session.process.poll()}) said:\n{session.shown()[-3000:]}",
                   file=sys.stderr)
+        for process in self.beside:
+            with open(process.said, errors="replace") as said:
+                print(f"-- process {process.pid} ({process.poll()}) said:\n{said.read()[-3000:]}", file=sys.stderr)
 
     def _end_all(self, failed):
         """Ends sessions that are still there; then no process may be left."""
@@ -698,7 +709,10 @@ def main(arguments=None):
         if os.environ.get({"snapback": "SNAPBACK", "snapback-faults": "SNAPBACK_FAULTS"}[name]):
             program(name)
     copies = list(_copies)
-    become_ordinary()
+    if os.environ.get("SNAPBACK_TEST_AS_ROOT"):
+        stay_root()
+    else:
+        become_ordinary()
     # An interrupted test skips its cleanup: it is done here.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -32,8 +32,8 @@ extern const size_t arch_loop_size;
 enum { ARCH_PAGE = 4096 };
 extern const uint64_t arch_user_end;  // mappings above are the kernel's own
 
-// Code to be found in programs: a system call instruction and a return; a jump to itself. And how many bytes beneath its
-// stack pointer a program may use.
+// Code to be found in programs: a system call instruction and a return; a jump to itself. And how many bytes beneath
+// its stack pointer a program may use.
 extern const unsigned char arch_call_and_return[], arch_circle[];
 extern const size_t arch_call_and_return_size, arch_circle_size;
 enum { ARCH_RED_ZONE = 128 };
