@@ -53,10 +53,12 @@ static bool name_sound(const ProtobufCBinaryData *name, int family) {
   sa_family_t is = AF_UNSPEC;
   if (name->len > NAME_MAX_BYTES)
     return false;
+  if (!name->len)
+    return true;
   if (family == AF_NETLINK)
-    return !name->len || name->len == sizeof(struct sockaddr_nl);
+    return name->len == sizeof(struct sockaddr_nl);
   memcpy(&is, name->data, name->len < sizeof is ? name->len : sizeof is);
-  return family == AF_UNIX || !name->len || (is == AF_INET && name->len == sizeof(struct sockaddr_in)) ||
+  return family == AF_UNIX || (is == AF_INET && name->len == sizeof(struct sockaddr_in)) ||
          (is == AF_INET6 && name->len == sizeof(struct sockaddr_in6));
 }
 

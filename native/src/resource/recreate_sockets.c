@@ -10,9 +10,14 @@
 
 typedef Snapback__Image__Socket image_socket;
 
+static void copy(void *to, const ProtobufCBinaryData *from) {
+  if (from->len)
+    memcpy(to, from->data, from->len);
+}
+
 static void describe_name(const ProtobufCBinaryData *from, struct socket_name *ret) {
   ret->size = (socklen_t)from->len;
-  memcpy(&ret->address, from->data, from->len);
+  copy(&ret->address, from);
 }
 
 static struct ucred peer_credentials_of(const Snapback__Image__SocketCredentials *from) {
@@ -24,7 +29,7 @@ static void describe_options(const image_socket *from, struct socket_state *s) {
   for (; s->options < from->n_option; s->options++) {
     const Snapback__Image__SocketOption *o = from->option[s->options];
     s->option[s->options] = (struct socket_option){o->level, o->name, (socklen_t)o->value.len, {0}};
-    memcpy(s->option[s->options].value, o->value.data, o->value.len);
+    copy(s->option[s->options].value, &o->value);
   }
 }
 
@@ -55,7 +60,7 @@ static int describe_message(const struct recreation *c, const Snapback__Image__S
                             struct socket_message *m, struct error *e) {
   m->size = from->content.len;
   m->bytes = must_alloc(m->size + 1);
-  memcpy(m->bytes, from->content.data, m->size);
+  copy(m->bytes, &from->content);
   describe_name(&from->sender, &m->sender);
   m->has_credentials = from->credentials != NULL;
   m->credentials = peer_credentials_of(from->credentials);

@@ -59,9 +59,12 @@ static int number_in(const struct socket_option *o) {
   return number;
 }
 
+enum { LOCKS_SEND = 1, LOCKS_RECEIVE = 2 };
+
+// A kernel that cannot tell (before Linux 5.14) has what was then put back.
 static int locks_of(int fd) {
   struct socket_option o;
-  return read_option(fd, SOL_SOCKET, SO_BUF_LOCK, &o) < 0 ? SO_BUF_LOCK : number_in(&o);
+  return read_option(fd, SOL_SOCKET, SO_BUF_LOCK, &o) < 0 ? LOCKS_SEND | LOCKS_RECEIVE : number_in(&o);
 }
 
 static int locks_then(const struct socket_state *s) {
@@ -73,7 +76,6 @@ static int locks_then(const struct socket_state *s) {
 
 // A buffer whose size nobody has set is the kernel's affair, and may have grown by itself.
 static bool is_for_kernel(int fd, const struct socket_state *s, const struct socket_option *o) {
-  enum { LOCKS_SEND = 1, LOCKS_RECEIVE = 2 };
   if (o->level != SOL_SOCKET || (o->name != SO_SNDBUF && o->name != SO_RCVBUF))
     return false;
   int which = o->name == SO_SNDBUF ? LOCKS_SEND : LOCKS_RECEIVE;
