@@ -172,21 +172,31 @@ static int wait_until_established(int fd) {
   return state_of(fd) == TCP_ESTABLISHED ? 0 : -ECONNREFUSED;
 }
 
+// An IPv6 socket has a form of its own for the addresses of IPv4.
+static struct socket_name as_seen_by(int fd, const struct socket_name *name) {
+  int domain = name->address.ss_family;
+  socklen_t size = sizeof domain;
+  (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+  struct inet_point p = inet_point_of(&name->address);
+  return domain == name->address.ss_family ? *name : inet_name_of(&p, domain);
+}
+
 static int join(int a, const struct socket_name *name_a, int b, const struct socket_name *name_b) {
   struct deaf deaf __attribute__((cleanup(deaf_done)));
+  struct socket_name to_a = as_seen_by(b, name_a), to_b = as_seen_by(a, name_b);
   int r = deaf_open(&deaf, name_a);
   if (r == 0)
-    r = inet_begin_connect(b, name_a);
+    r = inet_begin_connect(b, &to_a);
   if (r == 0)
-    r = inet_begin_connect(a, name_b);
+    r = inet_begin_connect(a, &to_b);
   if (r == 0)
     r = wait_until_established(a);
   if (r == 0)
     r = wait_until_established(b);
   // The kernel calls a socket connected only when its connect(2) has been told so.
   if (r == 0)
-    r = inet_begin_connect(a, name_b);
-  return r == 0 ? inet_begin_connect(b, name_a) : r;
+    r = inet_begin_connect(a, &to_b);
+  return r == 0 ? inet_begin_connect(b, &to_a) : r;
 }
 
 // Connections that have ended may be in the way of either.
@@ -209,13 +219,21 @@ int inet_join(int a, const struct socket_name *name_a, int b, const struct socke
 
 // ---- connections that are over ----
 
-static struct socket_name loopback(int domain) {
+// One that is bound to an address of IPv4 cannot talk to one of IPv6.
+static struct socket_name loopback(int fd, int domain) {
+  struct socket_name own;
   struct inet_point p = {0};
-  if (domain == AF_INET)
-    p.address.s6_addr32[3] = htonl(INADDR_LOOPBACK);
-  else
+  bool is_four = domain == AF_INET;
+  if (socket_read_name(fd, &own, false) == 0) {
+    struct inet_point at = inet_point_of(&own.address);
+    is_four = is_four || IN6_IS_ADDR_V4MAPPED(&at.address);
+  }
+  if (!is_four) {
     p.address = in6addr_loopback;
-  return inet_name_of(&p, domain);
+    return inet_name_of(&p, AF_INET6);
+  }
+  p.address.s6_addr32[3] = htonl(INADDR_LOOPBACK);
+  return inet_name_of(&p, AF_INET);
 }
 
 static int accept_soon(int listening) {
@@ -227,19 +245,20 @@ static int accept_soon(int listening) {
 }
 
 int inet_make_ended(int fd, int domain, int *ret_other) {
-  struct socket_name at = loopback(domain);
+  struct socket_name at = loopback(fd, domain), to;
   _cleanup_fd_ int listening = socket_like(&at);
   if (listening < 0)
     return listening;
   if (bind(listening, inet_address(&at), at.size) < 0 || listen(listening, 1) < 0)
     return -errno;
   int r = socket_read_name(listening, &at, false);
+  to = as_seen_by(fd, &at);
   if (r == 0)
-    r = inet_begin_connect(fd, &at);
+    r = inet_begin_connect(fd, &to);
   int other = r == 0 ? accept_soon(listening) : r;
   if (other < 0)
     return other;
-  r = inet_begin_connect(fd, &at);
+  r = inet_begin_connect(fd, &to);
   if (ret_other)
     *ret_other = other;
   else

@@ -84,6 +84,7 @@ bool inet_is_kept(struct sockets *all, struct socket_state *s) {
 
 // ---- made anew, with nothing in its place yet ----
 
+// What is like after a reset is made so in the end: until then it could take a port that another one had.
 static int doom(struct sockets *all, struct socket_state *s, int why) {
   bool is_named = s->peer_name.size;
   sockets_note(all, "the connection %s%s%scannot be put back%s%s: the program sees it as reset", is_named ? "to " : "",
@@ -91,7 +92,6 @@ static int doom(struct sockets *all, struct socket_state *s, int why) {
                why ? strerror(-why) : "");
   inet_own(s)->is_doomed = true;
   (void)inet_disconnect(s->now);
-  (void)inet_make_ended(s->now, s->domain, NULL);
   return 0;
 }
 
@@ -101,13 +101,7 @@ int inet_make(struct sockets *all, struct socket_state *s, struct error *e) {
   int r = s->now < 0 ? s->now : socket_options_set(s->now, s);
   if (r < 0)
     return error_set_errno(e, r, "cannot make a socket of process %d again", s->holder);
-  if (!inet_is_tcp(s))
-    return 0;
-  if (s->peer_kind == SOCKET_PEER_OUTSIDE)
-    return doom(all, s, 0);
-  if (inet_own(s)->has_ended)
-    r = inet_make_ended(s->now, s->domain, &s->other_end);
-  return r < 0 ? error_set_errno(e, r, "cannot make a connection of process %d again", s->holder) : 0;
+  return inet_is_tcp(s) && s->peer_kind == SOCKET_PEER_OUTSIDE ? doom(all, s, 0) : 0;
 }
 
 // ---- names ----
@@ -284,20 +278,34 @@ static void close_other_end(struct socket_state *s) {
   s->other_end = -1;
 }
 
+// Of connections that are over the address is of no use any more.
+static int make_ended(struct socket_state *s) {
+  if (inet_own(s)->is_doomed)
+    return inet_make_ended(s->now, s->domain, NULL);
+  int r = inet_make_ended(s->now, s->domain, &s->other_end);
+  return r < 0 ? r : inet_refill(s->now, s->other_end, &s->queue);
+}
+
 // A peer that had sent its end sends it again: what is shut down here alone is done here.
-int inet_finish(struct sockets *all, struct socket_state *s, struct error *e) {
-  (void)e;
-  inet_own(s)->shares_port = false;
+static void shut_down(const struct sockets *all, struct socket_state *s) {
   const struct socket_state *peer = s->peer_kind == SOCKET_PEER_INSIDE ? sockets_find(all, s->peer) : NULL;
-  if (inet_is_tcp(s) && s->is_kept && s->peer_kind == SOCKET_PEER_OUTSIDE)
-    sockets_note(all, "the connection to %s goes on as it is", inet_text_of(&s->peer_name).text);
-  if (!inet_is_tcp(s) || s->is_kept || s->listens || s->peer_kind == SOCKET_PEER_WAITING || inet_own(s)->is_doomed)
-    return 0;
   if (s->other_end >= 0)
     close_other_end(s);
   if (s->shutdown & SOCKET_NO_SEND)
     (void)shutdown(s->now, SHUT_WR);
   if (peer && (s->shutdown & SOCKET_NO_RECEIVE) && !(peer->shutdown & SOCKET_NO_SEND))
     (void)shutdown(s->now, SHUT_RD);
-  return 0;
+}
+
+int inet_finish(struct sockets *all, struct socket_state *s, struct error *e) {
+  struct inet_own *own = inet_own(s);
+  own->shares_port = false;
+  if (inet_is_tcp(s) && s->is_kept && s->peer_kind == SOCKET_PEER_OUTSIDE)
+    sockets_note(all, "the connection to %s goes on as it is", inet_text_of(&s->peer_name).text);
+  if (!inet_is_tcp(s) || s->is_kept || s->listens || s->peer_kind == SOCKET_PEER_WAITING)
+    return 0;
+  int r = own->is_doomed || own->has_ended ? make_ended(s) : 0;
+  if (!own->is_doomed)
+    shut_down(all, s);
+  return r == -ENOMEM ? error_set_errno(e, r, "cannot make a connection of process %d again", s->holder) : 0;
 }

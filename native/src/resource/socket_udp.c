@@ -10,18 +10,21 @@ enum { TRIES = 3 };
 
 static bool sends_from(const struct socket_state *o, const struct socket_name *sender) {
   struct inet_point at = inet_point_of(&sender->address);
-  if (!inet_is_ours(o) || inet_is_tcp(o) || o->now < 0 || o->domain != sender->address.ss_family)
+  if (!inet_is_ours(o) || inet_is_tcp(o) || o->now < 0)
     return false;
   return inet_point_covers(&inet_own(o)->point, &at);
 }
 
 // A socket of the session with that address, or one of ours, if nobody else has the address. -1: somebody else has it.
 static int open_sender(const struct sockets *all, const struct socket_state *s, const struct socket_name *sender,
-                       int *ret_own) {
+                       int *ret_own, int *ret_domain) {
   *ret_own = -1;
+  *ret_domain = sender->address.ss_family;
   for (size_t i = 0; i < all->count; i++)
-    if (sends_from(all->item[i], sender))
+    if (sends_from(all->item[i], sender)) {
+      *ret_domain = all->item[i]->domain;
       return all->item[i]->now;
+    }
   int fd = socket(sender->address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, s->protocol);
   if (fd < 0 || bind(fd, inet_address(sender), sender->size) < 0) {
     cleanup_fd(&fd);
@@ -31,11 +34,11 @@ static int open_sender(const struct sockets *all, const struct socket_state *s, 
 }
 
 // One that listens on all addresses is reached at the sender's, if that is one of this machine's.
-static struct socket_name receiver_of(const struct socket_state *s, const struct socket_name *sender) {
+static struct socket_name receiver_of(const struct socket_state *s, const struct socket_name *sender, int domain) {
   struct inet_point at = inet_own(s)->point;
   if (inet_is_any(&at.address))
     at.address = inet_point_of(&sender->address).address;
-  return inet_name_of(&at, sender->address.ss_family);
+  return inet_name_of(&at, domain);
 }
 
 // An error that waits in the sender (a datagram that nobody received) is told to the first who sends.
@@ -48,8 +51,8 @@ static int send_one(int fd, const struct socket_message *m, const struct socket_
 
 static bool send_again(const struct sockets *all, const struct socket_state *s, const struct socket_message *m) {
   _cleanup_fd_ int own = -1;
-  int fd = m->sender.size ? open_sender(all, s, &m->sender, &own) : -1;
-  struct socket_name to = receiver_of(s, &m->sender);
+  int domain = s->domain, fd = m->sender.size ? open_sender(all, s, &m->sender, &own, &domain) : -1;
+  struct socket_name to = receiver_of(s, &m->sender, domain);
   return fd >= 0 && send_one(fd, m, &to) == 0;
 }
 

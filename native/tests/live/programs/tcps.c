@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SLOTS = 8, SERVERS = 3, MOST = 40000, DEADLINE_MS = 10000 };
+enum { SLOTS = 8, SERVERS = 4, MOST = 40000, DEADLINE_MS = 10000 };
 
 // One way of a connection.
 struct way {
@@ -49,7 +49,7 @@ static void begin_server(struct server *v, int family, bool any) {
     *four = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(any ? INADDR_ANY : INADDR_LOOPBACK)};
     v->size = sizeof *four;
   } else {
-    *six = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    *six = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = any ? in6addr_any : in6addr_loopback};
     v->size = sizeof *six;
   }
   v->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -62,6 +62,33 @@ static void check_server(const struct server *v) {
   socklen_t size = sizeof now;
   CHECK(getsockname(v->fd, (struct sockaddr *)&now, &size) == 0 && size == v->size &&
         memcmp(&now, &v->name, size) == 0);
+}
+
+// An IPv6 server that listens to IPv4 too is reached by that.
+static struct sockaddr_storage reachable(const struct server *v, socklen_t *ret_size) {
+  struct sockaddr_storage to = v->name;
+  const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&v->name;
+  struct sockaddr_in *four = (struct sockaddr_in *)&to;
+  *ret_size = v->size;
+  if (v->name.ss_family == AF_INET6 && !IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr))
+    return to;
+  in_port_t port = v->name.ss_family == AF_INET6 ? six->sin6_port : four->sin_port;
+  to = (struct sockaddr_storage){0};
+  *four = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  *ret_size = sizeof *four;
+  return to;
+}
+
+// As the client itself sees its address.
+static void plain(struct sockaddr_storage *name, socklen_t *size) {
+  const struct sockaddr_in6 six = *(const struct sockaddr_in6 *)name;
+  if (name->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
+    return;
+  struct sockaddr_in *four = (struct sockaddr_in *)name;
+  *name = (struct sockaddr_storage){0};
+  *four = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = six.sin6_port};
+  memcpy(&four->sin_addr, &six.sin6_addr.s6_addr[12], 4);
+  *size = sizeof *four;
 }
 
 // ---- the life of a connection ----
@@ -80,10 +107,8 @@ static void make(struct slot *s) {
   if (s->used)
     return;
   *s = (struct slot){.used = true, .server = live_random(SERVERS), .accepted = -1};
-  const struct server *v = &servers[s->server];
-  struct sockaddr_storage to = v->name;
-  if (to.ss_family == AF_INET)
-    ((struct sockaddr_in *)&to)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t to_size;
+  struct sockaddr_storage to = reachable(&servers[s->server], &to_size);
   s->there.seed = live_stamp(live_random(1000), live_ticks());
   s->back.seed = live_stamp(live_random(1000), live_ticks() + 1);
   s->client = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -93,7 +118,7 @@ static void make(struct slot *s) {
     CHECK(setsockopt(s->client, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0);
   if (!live_random(3))
     CHECK(setsockopt(s->client, SOL_SOCKET, SO_RCVBUF, &(int){8192}, sizeof(int)) == 0);
-  CHECK(connect(s->client, (struct sockaddr *)&to, v->size) == 0);
+  CHECK(connect(s->client, (struct sockaddr *)&to, to_size) == 0);
   socklen_t size = sizeof s->name;
   CHECK(getsockname(s->client, (struct sockaddr *)&s->name, &size) == 0);
 }
@@ -119,6 +144,7 @@ static void accept_one(struct slot *any) {
       CHECK(!slots[i].used || slots[i].is_accepted || &servers[slots[i].server] != v);
     return;
   }
+  plain(&name, &size);
   struct slot *s = slot_at(&name);
   CHECK(s);
   s->accepted = fd;
@@ -211,7 +237,9 @@ static void check_addresses(const struct slot *s) {
   if (s->accepted < 0)
     return;
   size = sizeof now;
-  CHECK(getpeername(s->accepted, (struct sockaddr *)&now, &size) == 0 && memcmp(&now, &s->name, size) == 0);
+  CHECK(getpeername(s->accepted, (struct sockaddr *)&now, &size) == 0);
+  plain(&now, &size);
+  CHECK(memcmp(&now, &s->name, size) == 0);
 }
 
 static void check(const struct slot *s) {
@@ -251,6 +279,7 @@ int main(void) {
   begin_server(&servers[0], AF_INET, false);
   begin_server(&servers[1], AF_INET, true);
   begin_server(&servers[2], AF_INET6, false);
+  begin_server(&servers[3], AF_INET6, true);
   do {
     for (unsigned k = 1 + live_random(6); k; k--)
       changes[live_random(sizeof changes / sizeof *changes)](&slots[live_random(SLOTS)]);
