@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0
-// Parsing /proc/net/tcp and /proc/net/tcp6.
+// Reading the table of TCP connections, and parsing /proc/net/tcp and /proc/net/tcp6.
 #include "proc/net_tcp.h"
 
 #include <arpa/inet.h>
@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "kernel/tcp_diag.h"
 
 enum { TEXT_MOST = 64 << 20, ADDRESS_DIGITS = 32, MAPPED_WORD = 2 };
 
@@ -82,9 +83,8 @@ int tcp_connections_parse(const char *text, struct tcp_connections *ret) {
   return 0;
 }
 
-int tcp_connections_read(struct tcp_connections *ret) {
+static int read_text(struct tcp_connections *ret) {
   static const char *const files[] = {"/proc/net/tcp", "/proc/net/tcp6"};
-  *ret = (struct tcp_connections){0};
   int r = 0;
   for (size_t i = 0; r == 0 && i < sizeof files / sizeof files[0]; i++) {
     _cleanup_free_ char *text = NULL;
@@ -94,6 +94,39 @@ int tcp_connections_read(struct tcp_connections *ret) {
       r = 0;  // a kernel without IPv6
     else if (r == 0)
       r = tcp_connections_parse(text, ret);
+  }
+  return r;
+}
+
+static struct inet_point point_of(const struct inet_diag_msg *m, const __be32 words[4], __be16 port) {
+  struct inet_point p = {.port = ntohs(port)};
+  if (m->idiag_family == AF_INET6) {
+    memcpy(&p.address, words, sizeof p.address);
+    return p;
+  }
+  p.address.s6_addr32[MAPPED_WORD] = htonl(0xffff);
+  p.address.s6_addr32[MAPPED_WORD + 1] = words[0];
+  return p;
+}
+
+static void take(void *data, const struct inet_diag_msg *m) {
+  struct tcp_connections *ret = data;
+  array_reserve(ret->item, ret->count, ret->capacity);
+  ret->item[ret->count++] = (struct tcp_connection){.local = point_of(m, m->id.idiag_src, m->id.idiag_sport),
+                                                    .remote = point_of(m, m->id.idiag_dst, m->id.idiag_dport),
+                                                    .state = m->idiag_state,
+                                                    .inode = m->idiag_inode};
+}
+
+// The kernel's text has the same to tell, and takes fifty times as long on a machine with a large table.
+int tcp_connections_read(struct tcp_connections *ret) {
+  *ret = (struct tcp_connections){0};
+  int r = tcp_diag_list(AF_INET, take, ret);
+  if (r == 0)
+    r = tcp_diag_list(AF_INET6, take, ret);
+  if (r < 0) {
+    tcp_connections_done(ret);
+    r = read_text(ret);
   }
   if (r < 0)
     tcp_connections_done(ret);

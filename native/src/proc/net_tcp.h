@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0
-// /proc/net/tcp and /proc/net/tcp6: the TCP connections of this network namespace, also those that nobody has open.
+// The TCP connections of this network namespace, also those that nobody has open: by sock_diag(7), or by /proc/net/tcp.
 #pragma once
 
 #include <netinet/in.h>

@@ -174,20 +174,16 @@ static bool is_closing(const struct tcp_connection *c) {
 
 // Of those whose peer nobody of the session has open: it is gone, or outside. (One that waits in a backlog is known by
 // now.)
-static int find_elsewhere(struct socket_state *s) {
+static int find_elsewhere(struct socket_state *s, const struct tcp_connections *now) {
   const struct inet_own *own = inet_own(s);
-  struct tcp_connections now;
-  int r = tcp_connections_read(&now);
-  if (r < 0)
-    return r;
-  const struct tcp_connection *other = tcp_connections_find(&now, &own->peer_point, &own->point);
+  const struct tcp_connection *other = tcp_connections_find(now, &own->peer_point, &own->point);
+  int r = 0;
   if (is_closing(other) && !(s->shutdown & SOCKET_NO_RECEIVE)) {
     inet_await_end(own->held);
     r = look_again(s);
   }
   bool is_over = (s->shutdown & SOCKET_NO_RECEIVE) && (!other || (!other->inode && other->state != TCP_ESTABLISHED));
   s->peer_kind = is_over || own->has_ended ? SOCKET_PEER_GONE : SOCKET_PEER_OUTSIDE;
-  tcp_connections_done(&now);
   return r;
 }
 
@@ -211,40 +207,35 @@ static int survey_pair(struct socket_state *s, struct socket_state *peer) {
   return r;
 }
 
-static int survey_connection(struct sockets *all, struct socket_state *s) {
+static int survey_connection(struct sockets *all, struct socket_state *s, const struct tcp_connections *now) {
   struct inet_own *own = inet_own(s);
   struct socket_state *peer = find_peer(all, s);
   if (peer)
     return survey_pair(s, peer);
   if (s->peer_kind == SOCKET_PEER_WAITING)
     return inet_peek(own->held, -1, &s->queue);
-  int r = find_elsewhere(s);
+  int r = find_elsewhere(s, now);
   s->keeps_queue = s->peer_kind == SOCKET_PEER_OUTSIDE;
   return r < 0 || s->keeps_queue ? r : inet_peek(own->held, -1, &s->queue);
 }
 
 // The kernel tells only in its table whom it is trying to reach.
-static int find_wanted(struct socket_state *s) {
-  struct tcp_connections now;
-  int r = tcp_connections_read(&now);
-  if (r < 0)
-    return r;
-  for (size_t i = 0; i < now.count; i++)
-    if (now.item[i].inode == s->inode)
-      s->peer_name = inet_name_of(&now.item[i].remote, s->domain);
-  tcp_connections_done(&now);
-  return 0;
+static void find_wanted(struct socket_state *s, const struct tcp_connections *now) {
+  for (size_t i = 0; i < now->count; i++)
+    if (now->item[i].inode == s->inode)
+      s->peer_name = inet_name_of(&now->item[i].remote, s->domain);
 }
 
-static int survey_stream(struct sockets *all, struct socket_state *s, struct error *e) {
+static int survey_stream(struct sockets *all, struct socket_state *s, const struct tcp_connections *now,
+                         struct error *e) {
   struct inet_own *own = inet_own(s);
   int r = 0;
   if (own->has_ended)
     s->peer_kind = SOCKET_PEER_GONE;
   if (own->connects)
-    r = find_wanted(s);
+    find_wanted(s, now);
   else if (is_connection(s))
-    r = survey_connection(all, s);
+    r = survey_connection(all, s, now);
   else if (own->has_ended)
     r = inet_peek(own->held, -1, &s->queue);
   return r < 0 ? error_set_errno(e, r, "cannot read what is in a connection of process %d", s->holder) : 0;
@@ -262,30 +253,33 @@ static bool is_half_open(const struct sockets *all, const struct tcp_connections
   return false;
 }
 
-static bool has_lone_connections(const struct sockets *all) {
+// One whose other end no process of the session has: only the kernel's table tells more of it.
+static bool has_lone(const struct sockets *all) {
   for (size_t i = 0; i < all->count; i++) {
     const struct socket_state *s = all->item[i];
-    if (inet_is_ours(s) && inet_is_tcp(s) && is_connection(s) && !find_peer(all, s))
+    if (inet_is_ours(s) && inet_is_tcp(s) && (inet_own(s)->connects || (is_connection(s) && !find_peer(all, s))))
       return true;
   }
   return false;
 }
 
 // On a busy machine a client knows that it is connected before the backlog does.
-static void await_handshakes(const struct sockets *all) {
-  bool again = has_lone_connections(all);
+static int read_table(const struct sockets *all, struct tcp_connections *ret) {
+  *ret = (struct tcp_connections){0};
+  int r = 0;
+  bool again = has_lone(all);
   for (int i = 0; again && i < HANDSHAKE_TRIES; i++) {
-    struct tcp_connections now;
-    again = tcp_connections_read(&now) == 0 && is_half_open(all, &now);
-    tcp_connections_done(&now);
+    tcp_connections_done(ret);
+    r = tcp_connections_read(ret);
+    again = r == 0 && is_half_open(all, ret);
     if (again)
       (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
   }
+  return r;
 }
 
-// Backlogs first: who waits there is not outside. The last one of all lets go of what was held.
-static int survey_all(struct sockets *all, struct error *e) {
-  await_handshakes(all);
+// Backlogs first: who waits there is not outside.
+static int survey_with(struct sockets *all, const struct tcp_connections *now, struct error *e) {
   for (size_t i = 0; i < all->count; i++) {
     struct socket_state *s = all->item[i];
     if (inet_is_ours(s) && s->listens && inet_survey_backlog(all, s, e) < 0)
@@ -293,10 +287,18 @@ static int survey_all(struct sockets *all, struct error *e) {
   }
   for (size_t i = 0; i < all->count; i++) {
     struct socket_state *s = all->item[i];
-    if (inet_is_ours(s) && inet_is_tcp(s) && s->peer_kind != SOCKET_PEER_INSIDE && survey_stream(all, s, e) < 0)
+    if (inet_is_ours(s) && inet_is_tcp(s) && s->peer_kind != SOCKET_PEER_INSIDE && survey_stream(all, s, now, e) < 0)
       return -1;
   }
   return 0;
+}
+
+static int survey_all(struct sockets *all, struct error *e) {
+  struct tcp_connections now;
+  int r = read_table(all, &now);
+  r = r < 0 ? error_set_errno(e, r, "cannot read the table of TCP connections") : survey_with(all, &now, e);
+  tcp_connections_done(&now);
+  return r;
 }
 
 static void let_go(struct sockets *all) {

@@ -85,6 +85,8 @@ int inet_refill(int fd, int peer, const struct socket_queue *q);
 int inet_socket(const struct socket_state *s);
 // As if no other socket were in the way: until the options are put back, ports can be shared.
 void inet_share_port(int fd);
+// Ends what is left of ended connections at these addresses, all at once.
+void inet_end_waiting(const struct inet_point *at, size_t count);
 int inet_bind(int fd, const struct socket_name *name);  // also where ended connections still hold the port
 // Connects `a` and `b`, bound already, to each other. Nobody else listens where `a` is. 0 or -errno.
 int inet_join(int a, const struct socket_name *name_a, int b, const struct socket_name *name_b);

@@ -106,29 +106,54 @@ static bool bind_in_turn(int fd, const struct socket_name *name, int depth) {
 
 // Without a listening socket, an ended connection answers a SYN from its old peer with an ACK that means nothing to
 // that one, whose reset ends it (RFC 1337 calls it an assassination, and the kernel allows it by default).
-static void end_waiting(const struct tcp_connection *c, bool is_listened_to, int depth) {
+static bool end_waiting(const struct tcp_connection *c, bool is_listened_to, int depth) {
   int family = IN6_IS_ADDR_V4MAPPED(&c->local.address) ? AF_INET : AF_INET6;
   struct socket_name peer = inet_name_of(&c->remote, family), self = inet_name_of(&c->local, family);
   _cleanup_fd_ int fd = socket_like(&peer);
   if (fd < 0)
-    return;
+    return false;
   inet_share_port(fd);
   if (is_listened_to)
     sign(fd, &self);
-  if (bind_in_turn(fd, &peer, depth) && inet_begin_connect(fd, &self) == 0)
+  if (!bind_in_turn(fd, &peer, depth))
+    return false;
+  if (inet_begin_connect(fd, &self) == 0)
     (void)inet_disconnect(fd);
+  return true;
+}
+
+static bool is_over(const struct tcp_connection *c) {
+  return !c->inode && (c->state == TCP_TIME_WAIT || c->state == TCP_FIN_WAIT2);
 }
 
 static void end_all_waiting(const struct inet_point *at, int depth) {
   struct tcp_connections all;
   if (tcp_connections_read(&all) < 0)
     return;
-  for (size_t i = 0; i < all.count; i++) {
-    const struct tcp_connection *c = &all.item[i];
-    bool waits = !c->inode && (c->state == TCP_TIME_WAIT || c->state == TCP_FIN_WAIT2);
-    if (waits && inet_point_covers(at, &c->local))
-      end_waiting(c, is_listened_to(&all, at->port), depth);
-  }
+  for (size_t i = 0; i < all.count; i++)
+    if (is_over(&all.item[i]) && inet_point_covers(at, &all.item[i].local))
+      (void)end_waiting(&all.item[i], is_listened_to(&all, at->port), depth);
+  tcp_connections_done(&all);
+}
+
+static bool is_at_one_of(const struct tcp_connection *c, const struct inet_point *at, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (inet_point_covers(&at[i], &c->local))
+      return true;
+  return false;
+}
+
+// Whoever is in the way of another one's peer goes first, whatever the order.
+void inet_end_waiting(const struct inet_point *at, size_t count) {
+  struct tcp_connections all;
+  if (!count || tcp_connections_read(&all) < 0)
+    return;
+  for (int pass = 0; pass <= DEPTH; pass++)
+    for (size_t i = 0; i < all.count; i++) {
+      struct tcp_connection *c = &all.item[i];
+      if (is_over(c) && is_at_one_of(c, at, count) && end_waiting(c, is_listened_to(&all, c->local.port), 0))
+        c->state = TCP_CLOSE;
+    }
   tcp_connections_done(&all);
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "resource/socket_inet.h"
 
 // ---- is it still the same? ----
@@ -106,15 +107,36 @@ int inet_make(struct sockets *all, struct socket_state *s, struct error *e) {
 
 // ---- names ----
 
+static bool is_wanted(const struct socket_state *s) {
+  return inet_is_ours(s) && inet_is_tcp(s) && s->now >= 0 && !s->is_kept && inet_own(s)->point.port;
+}
+
+static void end_what_is_left(const struct sockets *all) {
+  _cleanup_free_ struct inet_point *at = must_alloc((2 * all->count + 1) * sizeof *at);
+  size_t count = 0;
+  for (size_t i = 0; i < all->count; i++) {
+    const struct socket_state *s = all->item[i];
+    if (!is_wanted(s))
+      continue;
+    at[count++] = inet_own(s)->point;
+    if (inet_own(s)->peer_point.port)
+      at[count++] = inet_own(s)->peer_point;
+  }
+  inet_end_waiting(at, count);
+}
+
 // The options that were set come back in the end.
 static void let_all_share(struct sockets *all) {
+  bool is_first = false;
   for (size_t i = 0; i < all->count; i++) {
     struct socket_state *s = all->item[i];
     if (!inet_is_ours(s) || !inet_is_tcp(s) || s->now < 0 || inet_own(s)->shares_port)
       continue;
     inet_share_port(s->now);
-    inet_own(s)->shares_port = true;
+    inet_own(s)->shares_port = is_first = true;
   }
+  if (is_first)
+    end_what_is_left(all);
 }
 
 static struct socket_name without_port(const struct socket_name *name) {
