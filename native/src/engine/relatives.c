@@ -7,6 +7,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/state.h"
@@ -59,4 +60,17 @@ int relatives_stop(pid_t pid, struct error *e) {
 void relatives_take_news(struct executor *parent, pid_t pid, bool stopped, struct error *e) {
   uint64_t what = WNOHANG | (stopped ? WUNTRACED : WCONTINUED);
   (void)executor_call(parent, e, SYS_wait4, (uint64_t)pid, 0, what, 0, 0, 0);
+}
+
+int relatives_drop_signal(const struct process_state *parent, struct executor *x, struct error *e) {
+  static const uint64_t set = 1ULL << (SIGCHLD - 1);
+  static const struct timespec at_once;
+  if (parent->pending.kept || (pending_set(&parent->pending) & set))
+    return 0;
+  struct batch *b = batch_new();
+  size_t signals = batch_data(b, &set, sizeof set), time = batch_data(b, &at_once, sizeof at_once);
+  (void)CALL(b, SYS_rt_sigtimedwait, POINTER(signals), NUMBER(0), POINTER(time), NUMBER(sizeof set));
+  int r = executor_run(x, b, e);
+  batch_free(b);
+  return r;
 }

@@ -347,6 +347,8 @@ int64_t relatives_take_place(struct executor *x, pid_t group, pid_t session, str
 int relatives_stop(pid_t pid, struct error *e);
 // What the parent knew already of a child it is not to hear again.
 void relatives_take_news(struct executor *parent, pid_t pid, bool stopped, struct error *e);
+// Children that are made to end or to stop once more send a signal, which is dropped unless it waited then.
+int relatives_drop_signal(const struct process_state *parent, struct executor *x, struct error *e);
 
 // zombies.c
 int zombies_capture(struct process_state *s, struct executor *main, struct error *e);

@@ -91,6 +91,8 @@ int make_copy_of(struct tree_rewinding *t, struct part *p) {
   if (open_parent(t, mother->s->pid, &x) < 0)
     return -1;
   int r = is_orphan ? fork_orphan(t, x, p->s->pid) : process_fork(x, NULL, p->s->pid, t->e);
+  if (r == 0 && is_orphan)
+    r = relatives_drop_signal(mother->s, x, t->e);
   if (r == 0)
     r = settle_copy(p, mother->s, x, t->e);
   return close_parent(t, x) < 0 ? -1 : r;

@@ -193,6 +193,8 @@ static int make_zombies(struct tree_rewinding *t, struct part *p) {
     (void)process_start_time(p->s->zombie[i].pid, &p->s->zombie[i].start);
     t->report->processes_made++;
   }
+  if (r == 0 && main)
+    r = relatives_drop_signal(p->s, main, t->e);
   return close_parent(t, main) < 0 ? -1 : r;
 }
 
@@ -217,16 +219,18 @@ static int take_news(struct tree_rewinding *t, struct part *parent) {
   struct executor *main = NULL;
   for (size_t i = 0; i < t->whole->processes; i++) {
     const struct process_state *s = t->part[i].s;
-    if (s->parent != parent->s->pid || s->stop_is_news)
+    if (s->parent != parent->s->pid)
       continue;
     const struct member *m = tree_find(&t->tree, s->pid);
     if (!s->stopped && !(m && m->was_stopped))
       continue;
     if (!main && open_parent(t, parent->s->pid, &main) < 0)
       return -1;
-    relatives_take_news(main, s->pid, s->stopped, t->e);
+    if (!s->stop_is_news)
+      relatives_take_news(main, s->pid, s->stopped, t->e);
   }
-  return close_parent(t, main);
+  int r = main ? relatives_drop_signal(parent->s, main, t->e) : 0;
+  return close_parent(t, main) < 0 ? -1 : r;
 }
 
 static int put_stops_back(struct tree_rewinding *t) {

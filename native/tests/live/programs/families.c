@@ -21,6 +21,7 @@ struct common {
 };
 
 static struct common *common;
+static unsigned changes, signals;  // of children; that told of some
 static volatile uint64_t *memory;
 static struct worker {
   enum state state;
@@ -59,6 +60,17 @@ static void work(unsigned me, pid_t parent) {
   _exit(FIRST_STATUS + (int)me);
 }
 
+// A signal for several changes at most, and none for nothing. It is blocked.
+static void take_signals(void) {
+  static const struct timespec at_once;
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  while (sigtimedwait(&set, NULL, &at_once) == SIGCHLD)
+    signals++;
+  CHECK(signals <= changes);
+}
+
 static void start(unsigned i) {
   struct worker *w = &workers[i];
   pid_t parent = getpid();
@@ -79,6 +91,7 @@ static void start(unsigned i) {
 
 static void stop(struct worker *w) {
   int status;
+  changes++;
   CHECK(kill(w->pid, SIGSTOP) == 0);
   CHECK(waitpid(w->pid, &status, WUNTRACED) == w->pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
   w->count_when_stopped = common->count[w - workers];
@@ -87,6 +100,7 @@ static void stop(struct worker *w) {
 
 static void end(unsigned i) {
   siginfo_t info;
+  changes++;
   common->quits[i] = true;
   while (waitid(P_PID, (id_t)workers[i].pid, &info, WEXITED | WNOWAIT) < 0)
     CHECK(errno == EINTR);
@@ -103,6 +117,7 @@ static void reap(unsigned i) {
 
 static void change(unsigned i) {
   struct worker *w = &workers[i];
+  take_signals();
   switch (w->state) {
   case NONE:
     start(i);
@@ -114,6 +129,7 @@ static void change(unsigned i) {
       end(i);
     break;
   case STOPPED:
+    changes++;
     CHECK(kill(w->pid, SIGCONT) == 0);
     w->state = RUNNING;
     break;
@@ -138,6 +154,10 @@ static void check(unsigned i) {
 }
 
 int main(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
   live_begin();
   common = mmap(NULL, sizeof *common, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -147,6 +167,7 @@ int main(void) {
       change(live_random(WORKERS));
     for (unsigned i = 0; i < WORKERS; i++)
       check(i);
+    take_signals();
     nap(200000);
   } while (live_tick());
   for (unsigned i = 0; i < WORKERS; i++) {
