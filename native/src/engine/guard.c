@@ -177,7 +177,7 @@ bool guard_was_changing(const struct journal *j) { return j->is_changing; }
 
 bool guard_mend(const struct journal *j, pid_t root) {
   struct guard g = {.journal = j};
-  (void)offspring_list(&root, 1, &g.program, &g.processes);
+  (void)offspring_list(&root, 1, NULL, NULL, &g.program, &g.processes);
   for (size_t i = 0; j->is_changing && i < g.processes; i++)
     (void)kill(g.program[i], SIGKILL);
   if (!j->is_changing) {

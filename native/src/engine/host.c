@@ -27,6 +27,9 @@ void engine_use_host(struct engine *g, pid_t root) {
   kernel_share_numbers();
 }
 
+// Each snapshot is a process; to ask each for its children would take its time.
+static bool is_engines(const void *engine, pid_t pid) { return engine_owns(engine, pid); }
+
 int session_processes(const struct engine *g, pid_t **ret, size_t *ret_count) {
   pid_t roots[SCOPE_ROOTS];
   size_t count = 0;
@@ -34,7 +37,7 @@ int session_processes(const struct engine *g, pid_t **ret, size_t *ret_count) {
   for (size_t i = 0; g->on_host && i < sizeof all / sizeof all[0]; i++)
     if (all[i] > 0)
       roots[count++] = all[i];
-  scope_limit(roots, count);
+  scope_limit(roots, count, is_engines, g);
   return scope_list(ret, ret_count);
 }
 

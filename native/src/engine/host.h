@@ -7,7 +7,7 @@
 
 struct tree;
 
-// The processes of the session, those of the engine included: parents before their children. 0 or -errno.
+// The processes of the session; those of the engine may be among them. 0 or -errno.
 int session_processes(const struct engine *g, pid_t **ret, size_t *ret_count);
 
 // Whether the process descends from no other one of the session. `parent`: as it is now, or was at a snapshot.

@@ -3,7 +3,6 @@
 #include "proc/offspring.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -80,7 +79,8 @@ int children_list(pid_t pid, pid_t **ret, size_t *ret_count) {
 
 // ---- offspring ----
 
-int offspring_list(const pid_t *roots, size_t roots_count, pid_t **ret, size_t *ret_count) {
+int offspring_list(const pid_t *roots, size_t roots_count, offspring_filter *is_left_out, const void *data, pid_t **ret,
+                   size_t *ret_count) {
   struct list found = {0};
   for (size_t i = 0; i < roots_count; i++) {
     struct process_status s;
@@ -91,7 +91,7 @@ int offspring_list(const pid_t *roots, size_t roots_count, pid_t **ret, size_t *
     struct list children = {0};
     (void)add_children(&children, found.item[i]);  // fails for one that has gone meanwhile
     for (size_t k = 0; k < children.count; k++)
-      if (!holds(&found, children.item[k]))
+      if (!holds(&found, children.item[k]) && !(is_left_out && is_left_out(data, children.item[k])))
         add(&found, children.item[k]);
     free(children.item);
   }

@@ -5,11 +5,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "proc/offspring.h"
+
 enum { SCOPE_ROOTS = 3 };
 
-// From now on the session is these processes and what descends from them. At most SCOPE_ROOTS.
-void scope_limit(const pid_t *roots, size_t count);
+// From now on the session is these processes and what descends from them, at most SCOPE_ROOTS, but for whom is left
+// out.
+void scope_limit(const pid_t *roots, size_t count, offspring_filter *is_left_out, const void *data);
 
-// Those of the session, and what the engine has forked from them: parents before their children. 0 or -errno; the
-// caller frees the array.
+// Those of the session. 0 or -errno; the caller frees the array.
 int scope_list(pid_t **ret, size_t *ret_count);

@@ -112,7 +112,7 @@ static int refuse_traced(const struct process_status *s, pid_t pid, struct error
 static int check_offspring(pid_t pid, struct error *e) {
   _cleanup_free_ pid_t *list = NULL;
   size_t count = 0;
-  (void)offspring_list(&pid, 1, &list, &count);
+  (void)offspring_list(&pid, 1, NULL, NULL, &list, &count);
   for (size_t i = 0; i < count; i++) {
     struct process_status s;
     if (status_read(list[i], &s) < 0)
@@ -213,7 +213,7 @@ void attached_let_go(struct session *s) {
 void attached_kill(struct session *s) {
   _cleanup_free_ pid_t *list = NULL;
   size_t count = 0;
-  (void)offspring_list(&s->first, 1, &list, &count);
+  (void)offspring_list(&s->first, 1, NULL, NULL, &list, &count);
   for (size_t i = 0; i < count; i++)
     if (!engine_owns(s->engine, list[i]))
       (void)kill(list[i], SIGKILL);

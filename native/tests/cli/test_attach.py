@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -200,6 +201,33 @@ class Attach(support.TestCase):
         finally:
             os.close(reading)
             os.close(writing)
+
+    def test_keeps_a_connection_to_somebody_outside(self):
+        """An echo server over a TCP and a unix socket, whose client is this test."""
+        for family in ("AF_INET", "AF_UNIX"):
+            address = self.path(family)
+            program = self.run_beside([sys.executable, "-c", ECHO, family, address])
+            support.wait_for(lambda: os.path.exists(address + ".ready"), "the server")
+            with open(address + ".ready") as file:
+                where = file.read()
+            client = socket.socket(getattr(socket, family), socket.SOCK_STREAM)
+            client.settimeout(support.PATIENCE)
+            client.connect(("127.0.0.1", int(where)) if family == "AF_INET" else where)
+            self.is_answered(client, b"one")
+            session = self.attach(program.pid)
+            session.snapshot()
+            self.is_answered(client, b"two")
+            session.rewind()
+            self.is_answered(client, b"three")
+            session.call("detach")
+            assert session.wait() == 0
+            self.is_answered(client, b"four")
+            client.close()
+            assert program.wait(support.PATIENCE) == 0
+
+    def is_answered(self, client, word):
+        client.sendall(word)
+        assert client.recv(100) == word
 
     def test_leaves_the_terminal_alone_on_which_the_program_is(self):
         """Its other end is outside: what has been typed there meanwhile stays. Its settings are the program's."""
@@ -401,6 +429,24 @@ for tick in range(100000):
     time.sleep(0.02)
     if tick and tick % 40 == 0:
         os.posix_spawn("/bin/sleep", ["sleep", "1000"], os.environ)
+"""
+
+# Answers its one client with what it says.
+ECHO = r"""
+import os, socket, sys
+family, address = sys.argv[1:]
+server = socket.socket(getattr(socket, family), socket.SOCK_STREAM)
+server.bind(("127.0.0.1", 0) if family == "AF_INET" else address)
+server.listen(1)
+with open(address + ".part", "w") as file:
+    file.write(str(server.getsockname()[1]) if family == "AF_INET" else address)
+os.rename(address + ".part", address + ".ready")
+client, _ = server.accept()
+while True:
+    word = client.recv(100)
+    if not word:
+        break
+    client.sendall(word)
 """
 
 PROGRAMS = {name: support.within_reach(os.path.join(os.environ["LIVE_PROGRAMS"], name)) for name in ("threads",)}

@@ -71,10 +71,25 @@ static void lists_parents_before_their_children(void **state) {
   const pid_t roots[] = {f.parent, f.parent, 0x3fffffff};
   pid_t *list = NULL;
   size_t count = 0;
-  assert_int_equal(offspring_list(roots, 3, &list, &count), 0);
+  assert_int_equal(offspring_list(roots, 3, NULL, NULL, &list, &count), 0);
   assert_int_equal(count, 2);
   assert_int_equal(list[0], f.parent);
   assert_int_equal(list[1], f.child);
+  free(list);
+  end_family(f);
+}
+
+static bool is_that(const void *data, pid_t pid) { return pid == *(const pid_t *)data; }
+
+static void leaves_out_whom_it_is_told_to(void **state) {
+  (void)state;
+  struct family f = make_family();
+  pid_t *list = NULL;
+  size_t count = 0;
+  const pid_t self = getpid();
+  assert_int_equal(offspring_list(&self, 1, is_that, &f.parent, &list, &count), 0);
+  assert_int_equal(index_of(list, count, f.parent), count);
+  assert_int_equal(index_of(list, count, f.child), count);
   free(list);
   end_family(f);
 }
@@ -84,12 +99,12 @@ static void leaves_all_others_out_of_the_session(void **state) {
   struct family f = make_family(), other = make_family();
   pid_t *list = NULL;
   size_t count = 0;
-  scope_limit(&f.parent, 1);
+  scope_limit(&f.parent, 1, NULL, NULL);
   assert_int_equal(scope_list(&list, &count), 0);
   assert_int_equal(count, 2);
   assert_int_equal(index_of(list, count, other.parent), count);
   free(list);
-  scope_limit(NULL, 0);
+  scope_limit(NULL, 0, NULL, NULL);
   assert_int_equal(scope_list(&list, &count), 0);
   assert_true(index_of(list, count, getpid()) < count);
   assert_true(index_of(list, count, other.child) < count);
@@ -102,6 +117,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lists_children_and_no_grandchildren),
       cmocka_unit_test(lists_parents_before_their_children),
+      cmocka_unit_test(leaves_out_whom_it_is_told_to),
       cmocka_unit_test(leaves_all_others_out_of_the_session),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
