@@ -11,19 +11,19 @@ import org.snapback.ui.internal.Messages;
 /** The columns of the Snapshots view, in their order. */
 public enum SnapshotColumn {
     NUMBER(Messages.columnNumber, 6, 0, SWT.LEFT, s -> Long.toString(s.id()), Comparator.comparingLong(Snapshot::id)),
-    NAME(Messages.columnName, 12, 3, SWT.LEFT, Snapshot::label, byText(Snapshot::label)),
-    TIME(Messages.columnTime, 14, 0, SWT.LEFT, SnapshotText::time, Comparator.comparing(Snapshot::taken)),
-    PLACE(Messages.columnPlace, 17, 5, SWT.LEFT, SnapshotText::place, byText(SnapshotText::place)),
+    NAME(Messages.columnName, 13, 3, SWT.LEFT, Snapshot::label, byText(Snapshot::label)),
+    TIME(Messages.columnTime, 15, 0, SWT.LEFT, SnapshotText::time, Comparator.comparing(Snapshot::taken)),
+    PLACE(Messages.columnPlace, 18, 5, SWT.LEFT, SnapshotText::place, byText(SnapshotText::place)),
     THREADS(
             Messages.columnThreads,
-            8,
+            9,
             0,
             SWT.RIGHT,
             s -> Integer.toString(s.threads()),
             Comparator.comparingInt(Snapshot::threads)),
     MEMORY(
             Messages.columnMemory,
-            9,
+            10,
             0,
             SWT.RIGHT,
             s -> SnapshotText.memory(s.memoryBytes()),
