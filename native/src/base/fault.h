@@ -42,6 +42,7 @@
   X(rewind_signals)      /* a pending signal cannot be put back */                   \
   X(rewind_timers)       /* a timer cannot be put back */                            \
   X(rewind_system_v)     /* System V objects cannot be put back */                   \
+  X(rewind_memory_locks) /* memory cannot be locked again */                         \
   X(rewind_attributes)   /* limits and settings cannot be put back */                \
   X(rewind_threads)      /* a thread's registers cannot be set */                    \
   /* building a process anew */                                                      \

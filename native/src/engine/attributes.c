@@ -7,7 +7,14 @@
 #include "proc/status.h"
 
 int attributes_capture(struct executor *main, struct process_state *s, struct error *e) {
-  return process_attributes_read(main, &s->attributes, e);
+  return memory_locks_read(main, &s->locks, e) < 0 ? -1 : process_attributes_read(main, &s->attributes, e);
+}
+
+int locks_put_back(struct process_state *s, struct executor *main, struct error *e) {
+  int r = memory_locks_put_back(main, &s->locks, e);
+  if (r > 0)
+    shortfalls_add(&s->engine->shortfalls, "memory locks");
+  return r < 0 ? -1 : 0;
 }
 
 static bool is_thread_lost(const struct process_state *s, const struct thread_state *t) {

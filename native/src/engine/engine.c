@@ -64,6 +64,9 @@ void process_free(struct process_state *s) {
   free(s->zombie);
   free(s->breakpoint);
   free(s->kept_out);
+  free(s->wiped);
+  free(s->flags);
+  memory_locks_done(&s->locks);
   free(s->views.item);
   free(s->adjustments.item);
   free(s);

@@ -43,31 +43,6 @@ int kept_out_restore(struct process_state *s, struct executor *main, struct erro
   return advise_all(s, main, MADV_DONTFORK, e);
 }
 
-// What has been kept out since is opened again.
-static int open_all(struct process_state *s, struct executor *main, struct error *e) {
-  struct mappings maps;
-  int r = template_mappings(s, &maps);
-  if (r < 0)
-    return error_set_errno(e, r, "cannot read the mappings of template %d", s->template.pid);
-  struct batch *b = batch_new();
-  for (size_t i = 0; r == 0 && i < maps.count; i++) {
-    const struct mapping *m = &maps.item[i];
-    if (!mapping_is_special(m) && m->start < arch_user_end)
-      (void)CALL(b, SYS_madvise, NUMBER(m->start), NUMBER(m->end - m->start), NUMBER(MADV_DOFORK));
-    if (batch_has_room(b, 1, 0) && i + 1 < maps.count)
-      continue;
-    r = executor_run(main, b, e);
-    batch_clear(b);
-  }
-  batch_free(b);
-  mappings_done(&maps);
-  return r;
-}
-
-int kept_out_put_back(struct process_state *s, struct executor *main, struct error *e) {
-  return open_all(s, main, e) < 0 ? -1 : kept_out_restore(s, main, e);
-}
-
 static int make(struct frozen *f, struct executor *main, bool sibling, struct process_state *s, struct error *e) {
   if (template_make(main, sibling, &s->template, e) < 0)
     return -1;
@@ -76,13 +51,13 @@ static int make(struct frozen *f, struct executor *main, bool sibling, struct pr
 
 int template_make_whole(struct frozen *f, struct executor *main, bool sibling, const struct mappings *maps,
                         struct process_state *s, struct error *e) {
-  if (make(f, main, sibling, s, e) < 0 || find_missing(s, maps, e) < 0)
+  if (make(f, main, sibling, s, e) < 0 || find_missing(s, maps, e) < 0 || wiped_find(s, maps, e) < 0)
     return -1;
-  if (!s->kept_out_count)
+  if (!s->kept_out_count && !s->wiped_count)
     return 0;
   template_end(s->engine, &s->template);
-  int r = advise_all(s, main, MADV_DOFORK, e);
+  int r = advise_all(s, main, MADV_DOFORK, e) < 0 ? -1 : wiped_keep(s, main, e);
   if (r == 0)
     r = make(f, main, sibling, s, e);
-  return kept_out_restore(s, main, e) < 0 ? -1 : r;
+  return kept_out_restore(s, main, e) < 0 || wiped_restore(s, main, e) < 0 ? -1 : r;
 }

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "engine/state.h"
+#include "proc/map_flags.h"
 #include "proc/maps.h"
 #include "proc/memory.h"
 #include "resource/delivery.h"
@@ -26,7 +27,7 @@ struct layout {
   uint64_t area;  // ours, in both: left out
   pid_t template;
   const struct descriptors *descriptors;  // of the snapshot
-  const struct system_v_views *views;
+  struct process_state *s;
   unsigned changed;
 };
 
@@ -144,7 +145,7 @@ static int copy_all(struct layout *l, uint64_t start, uint64_t end, struct error
 }
 
 static int attach(struct layout *l, const struct mapping *m, uint64_t start, uint64_t end, struct error *e) {
-  const struct system_v_view *whole = system_v_view_at(l->views, start);
+  const struct system_v_view *whole = system_v_view_at(&l->s->views, start);
   struct system_v_view v = {start,         end,           m->offset + (start - m->start),
                             (int)m->inode, m->protection, whole && whole->is_read_only};
   l->changed++;
@@ -162,6 +163,8 @@ static int map(struct layout *l, const struct mapping *m, uint64_t start, uint64
   bool anonymous = fd < 0;
   int flags = (m->shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | (anonymous ? MAP_ANONYMOUS : 0) |
               (strcmp(m->name, "[stack]") == 0 ? MAP_GROWSDOWN : 0);
+  const struct map_flags *then = flags_then(l->s, m->start);
+  flags |= then ? then->flags & (MAP_GROWSDOWN | MAP_NORESERVE) : 0;
   uint64_t offset = anonymous ? 0 : m->offset + (start - m->start);
   l->changed++;
   int64_t r = executor_call(l->x, e, SYS_mmap, start, end - start, (uint64_t)m->protection, (uint64_t)flags,
@@ -253,11 +256,8 @@ static int mend(struct layout *l, struct error *e) {
 }
 
 int layout_put_back(struct process_state *s, struct executor *main, struct rewind_report *report, struct error *e) {
-  struct layout l = {.x = main,
-                     .area = executor_area(main),
-                     .template = s->template.pid,
-                     .descriptors = &s->descriptors,
-                     .views = &s->views};
+  struct layout l = {
+      .x = main, .area = executor_area(main), .template = s->template.pid, .descriptors = &s->descriptors, .s = s};
   int r = fault(FAULT_rewind_mappings);
   if (r < 0)
     return error_set_errno(e, r, "cannot put the mappings of process %d back", s->pid);
@@ -280,11 +280,8 @@ static bool is_in_pieces(const struct layout *l, const struct mapping *then) {
 
 int layout_join_pieces(struct process_state *s, struct executor *main, uint64_t *start, uint64_t *end,
                        struct error *e) {
-  struct layout l = {.x = main,
-                     .area = executor_area(main),
-                     .template = s->template.pid,
-                     .descriptors = &s->descriptors,
-                     .views = &s->views};
+  struct layout l = {
+      .x = main, .area = executor_area(main), .template = s->template.pid, .descriptors = &s->descriptors, .s = s};
   uint64_t after = *end;
   int r = read_both(&l, s, e);
   for (size_t i = 0; r == 0 && i < l.then.count; i++) {

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
@@ -140,20 +139,12 @@ static int put_descriptors_back(struct restarting *w, struct error *e) {
   return r < 0 ? r : descriptors_settle(w->main, &w->s->descriptors, e);
 }
 
-static void lock_memory(struct restarting *w) {
-  for (size_t i = 0; i < w->r->process->n_mapping; i++) {
-    const Snapback__Image__Mapping *m = w->r->process->mapping[i];
-    if (m->flags & MAP_LOCKED)
-      (void)executor_call(w->main, NULL, SYS_mlock, m->start, m->end - m->start, 0, 0, 0, 0);
-  }
-}
-
 static int make_process(struct restarting *w, struct error *e) {
   struct rewind_report report = {0};
   if (restart_describe(w, e) < 0 || make_missing_threads(&w->f, w->s, w->main, &report, e) < 0 || lift_limits(w, e) < 0)
     return -1;
-  lock_memory(w);
-  return kept_out_restore(w->s, w->main, e) < 0 || put_descriptors_back(w, e) < 0 ||
+  return kept_out_restore(w->s, w->main, e) < 0 || wiped_restore(w->s, w->main, e) < 0 ||
+                 locks_put_back(w->s, w->main, e) < 0 || put_descriptors_back(w, e) < 0 ||
                  working_directory_put_back(w->main, &w->s->directory, e) < 0 ||
                  signal_actions_set(w->main, &w->s->actions, e) < 0 ||
                  set_threads_inside(&w->f, w->s, w->main, 1, e) < 0 || relatives_put_back(w->s, w->main, e) < 0 ||

@@ -104,6 +104,25 @@ static void describe_kept_out(struct restarting *w) {
   }
 }
 
+static void describe_wiped(struct restarting *w) {
+  const Snapback__Image__Process *p = w->r->process;
+  w->s->wiped = must_alloc((p->n_wiped + 1) * sizeof *w->s->wiped);
+  for (; w->s->wiped_count < p->n_wiped; w->s->wiped_count++)
+    w->s->wiped[w->s->wiped_count] =
+        (struct page_range){p->wiped[w->s->wiped_count]->start, p->wiped[w->s->wiped_count]->end};
+}
+
+static void describe_locks(struct restarting *w) {
+  const Snapback__Image__Process *p = w->r->process;
+  struct memory_locks *to = &w->s->locks;
+  for (size_t i = 0; i < p->n_locked; i++) {
+    array_reserve(to->item, to->count, to->capacity);
+    to->item[to->count++] = (struct locked_range){p->locked[i]->start, p->locked[i]->end, p->locked[i]->on_fault};
+  }
+  to->future = p->locks_future;
+  to->future_on_fault = p->locks_future_on_fault;
+}
+
 int restart_describe(struct restarting *w, struct error *e) {
   const ProtobufCBinaryData *actions = &w->r->process->signal_actions;
   if (actions->len != sizeof w->s->actions)
@@ -111,6 +130,8 @@ int restart_describe(struct restarting *w, struct error *e) {
   memcpy(&w->s->actions, actions->data, actions->len);
   w->s->relatives = (struct relatives){w->r->process->subreaper, w->r->process->parent_death_signal};
   describe_kept_out(w);
+  describe_wiped(w);
+  describe_locks(w);
   recreate_process_attributes(w->r->process, &w->s->attributes);
   restart_describe_adjustments(w);
   describe_timers(w);

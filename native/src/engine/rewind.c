@@ -113,11 +113,12 @@ int rewind_change(struct rewinding *w, struct rewind_report *report, struct erro
   size_t existing = w->f->count;
   if (timers_stop(w->main, &s->timers, w->f->tid, existing, e) < 0)
     return -1;
-  if (layout_put_back(s, w->main, report, e) < 0 ||
+  if (layout_put_back(s, w->main, report, e) < 0 || advice_put_back(s, w->main, e) < 0 ||
       (!w->leaves_threads && make_missing_threads(w->f, s, w->main, report, e) < 0))
     return -1;
-  return put_memory_back(w, report, e) < 0 || kept_out_put_back(s, w->main, e) < 0 ||
-                 shared_memory_put_back(w->main, &s->shared, e) < 0 || objects_adjust(s, w->main, e) < 0 ||
+  return put_memory_back(w, report, e) < 0 || kept_out_restore(s, w->main, e) < 0 || wiped_restore(s, w->main, e) < 0 ||
+                 locks_put_back(s, w->main, e) < 0 || shared_memory_put_back(w->main, &s->shared, e) < 0 ||
+                 objects_adjust(s, w->main, e) < 0 ||
                  descriptors_put_back(w->main, w->plan, &report->descriptors_changed, e) < 0 ||
                  working_directory_put_back(w->main, &s->directory, e) < 0 ||
                  signal_actions_set(w->main, &s->actions, e) < 0 ||

@@ -80,6 +80,24 @@ static void describe_kept_out(const struct process_state *s, Process *p) {
   }
 }
 
+static void describe_wiped_and_locked(const struct process_state *s, Process *p) {
+  for (size_t i = 0; i < s->wiped_count; i++) {
+    Snapback__Image__PageRange *range = NEW(PageRange, PAGE_RANGE);
+    range->start = s->wiped[i].start;
+    range->end = s->wiped[i].end;
+    APPEND(p->wiped, p->n_wiped, range);
+  }
+  for (size_t i = 0; i < s->locks.count; i++) {
+    Snapback__Image__LockedRange *range = NEW(LockedRange, LOCKED_RANGE);
+    range->start = s->locks.item[i].start;
+    range->end = s->locks.item[i].end;
+    range->on_fault = s->locks.item[i].on_fault;
+    APPEND(p->locked, p->n_locked, range);
+  }
+  p->locks_future = s->locks.future;
+  p->locks_future_on_fault = s->locks.future_on_fault;
+}
+
 // ---- what the template has of the process ----
 
 int save_describe_memory_fields(const struct process_state *s, Process *p, struct error *e) {
@@ -160,6 +178,7 @@ int save_describe_process(struct describing *d, const struct process_state *s, s
   describe_folder_and_executable(s, p);
   process_attributes_describe(&s->attributes, p);
   describe_kept_out(s, p);
+  describe_wiped_and_locked(s, p);
   save_describe_relatives(d, s, p);
   system_v_process_describe(&s->views, &s->adjustments, p);
   application_describe(s, p);

@@ -16,6 +16,7 @@
 #include "resource/attributes.h"
 #include "resource/descriptors.h"
 #include "resource/kept_files.h"
+#include "resource/memory_locks.h"
 #include "resource/pending.h"
 #include "resource/shared_memory.h"
 #include "resource/signals.h"
@@ -129,6 +130,11 @@ struct process_state {
   struct process_attributes attributes;
   struct system_v_views views;  // its template has none of them
   struct semaphore_adjustments adjustments;
+  struct memory_locks locks;
+  struct map_flags *flags;  // of its template's mappings; see flags_then
+  size_t flags_count;
+  struct page_range *wiped;  // memory that is empty in its own clones
+  size_t wiped_count;
   struct page_range *kept_out;  // memory that the program keeps out of its own clones
   size_t kept_out_count;
   bool compares;                       // the kernel could not tell which of its pages had changed
@@ -257,6 +263,8 @@ int64_t memory_fields_set(struct executor *x, const struct prctl_mm_map *fields,
                           struct error *e);  // 0 or -errno; `vector`: the auxiliary one
 int memory_fields_put_back(struct process_state *s, struct executor *main, struct error *e);
 
+int locks_put_back(struct process_state *s, struct executor *main, struct error *e);
+
 // signals.c
 int signals_capture(struct frozen *f, struct executor *main, struct process_state *s, struct error *e);
 int signals_put_back(struct process_state *s, struct executor *main, struct error *e);  // once all threads are set
@@ -284,7 +292,17 @@ pid_t template_clone(struct template *t, pid_t pid, struct error *e);
 int template_make_whole(struct frozen *f, struct executor *main, bool sibling, const struct mappings *maps,
                         struct process_state *s, struct error *e);
 int kept_out_restore(struct process_state *s, struct executor *main, struct error *e);
-int kept_out_put_back(struct process_state *s, struct executor *main, struct error *e);  // whatever is kept out now
+
+// wiped.c: the same for what its clones get without what is in it. `wiped_find`: when a clone has been made.
+int wiped_find(struct process_state *s, const struct mappings *maps, struct error *e);
+int wiped_keep(const struct process_state *s, struct executor *main, struct error *e);  // for the next clone
+int wiped_restore(const struct process_state *s, struct executor *main, struct error *e);
+
+// advice.c: what madvise(2) has been told; what kept_out.c and wiped.c hold comes behind it.
+int advice_put_back(struct process_state *s, struct executor *main, struct error *e);
+// How the mapping at that address was made, as its template tells; NULL: unknown.
+struct map_flags;
+const struct map_flags *flags_then(struct process_state *s, uint64_t address);
 
 // lineage.c
 struct line *lineage_line(struct engine *g, pid_t pid);

@@ -104,14 +104,18 @@ int template_take_over(struct template *t, struct executor *tracer, uint64_t ins
   return r;
 }
 
-// A template leaves the session and the group, whose numbers it would keep busy, and holds no descriptors. To leave the
-// table that it shares the kernel copies it and closes the copy: nobody else may close anything meanwhile. Who uses
-// System V memory is counted, and what is removed goes with its last user.
-static int leave_all(struct executor *x, const struct system_v_views *views, struct error *e) {
+// A template leaves the group and the session, if these are of this namespace, whose numbers it would keep busy (the
+// session outside has the terminal, which it is to have when it becomes the program), and holds no descriptors. To
+// leave the table that it shares the kernel copies it and closes the copy: nobody else may close anything meanwhile.
+// Who uses System V memory is counted, and what is removed goes with its last user.
+static int leave_all(struct executor *x, const struct process_state *s, struct error *e) {
   struct batch *b = batch_new();
-  (void)CALL(b, SYS_setsid, NUMBER(0));
+  if (s->session > 0)
+    (void)CALL(b, SYS_setsid, NUMBER(0));
+  else
+    (void)CALL(b, SYS_setpgid, NUMBER(0), NUMBER(0));
   unsigned closed = CALL(b, SYS_close_range, NUMBER(0), NUMBER(~0U), NUMBER(CLOSE_RANGE_UNSHARE));
-  system_v_views_add_unmapping(views, b);
+  system_v_views_add_unmapping(&s->views, b);
   int r = executor_run(x, b, e);
   if (r == 0 && batch_result(b, closed) < 0)
     r = error_set_errno(e, (int)batch_result(b, closed), "cannot close the descriptors of a template");
@@ -127,7 +131,7 @@ int template_settle(struct template *t, const struct process_state *s, struct er
     return error_set_errno(e, r, "cannot set template %d to rest", t->pid);
   if (executor_adopt(executor_self(), t->pid, s->area, s->instruction, true, &t->x, e) < 0)
     return -1;
-  return leave_all(t->x, &s->views, e);
+  return leave_all(t->x, s, e);
 }
 
 int template_mappings(const struct process_state *s, struct mappings *ret) {

@@ -184,6 +184,17 @@ static bool descriptors_sound(const struct names *n, const Snapback__Image__Proc
   return sound;
 }
 
+static bool locked_sound(const Snapback__Image__Process *p) {
+  for (size_t i = 0; i < p->n_wiped; i++)
+    if (!page_aligned(p->wiped[i]->start) || !page_aligned(p->wiped[i]->end) || p->wiped[i]->start >= p->wiped[i]->end)
+      return false;
+  for (size_t i = 0; i < p->n_locked; i++)
+    if (!page_aligned(p->locked[i]->start) || !page_aligned(p->locked[i]->end) ||
+        p->locked[i]->start >= p->locked[i]->end)
+      return false;
+  return true;
+}
+
 static bool ranges_sound(const Snapback__Image__Process *p) {
   for (size_t i = 0; i < p->n_kept_out; i++) {
     const Snapback__Image__PageRange *r = p->kept_out[i];
@@ -191,7 +202,7 @@ static bool ranges_sound(const Snapback__Image__Process *p) {
         (i && p->kept_out[i - 1]->end > r->start))
       return false;
   }
-  return page_aligned(p->area);
+  return page_aligned(p->area) && locked_sound(p);
 }
 
 static bool limits_sound(const Snapback__Image__Process *p) {

@@ -79,3 +79,21 @@ long kernel_scan_zero_pages(int pagemap, uint64_t start, uint64_t end, struct pa
   *ret_walked = scan.walk_end;
   return r;
 }
+
+int kernel_scan_first_page(int pagemap, uint64_t start, uint64_t end, uint64_t *ret) {
+  struct page_run run;
+  struct pagemap_scan scan = {.size = sizeof scan,
+                              .start = start,
+                              .end = end,
+                              .vec = (uint64_t)(uintptr_t)&run,
+                              .vec_len = 1,
+                              .max_pages = 1,
+                              .category_inverted = PAGE_IS_PFNZERO,
+                              .category_mask = PAGE_IS_PFNZERO,
+                              .category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+                              .return_mask = PAGE_IS_PRESENT};
+  long r = result(ioctl(pagemap, PAGEMAP_SCAN_REQUEST, &scan));
+  if (r > 0)
+    *ret = run.start;
+  return (int)r;
+}

@@ -36,6 +36,9 @@ struct page_run {
 long kernel_scan_zero_pages(int pagemap, uint64_t start, uint64_t end, struct page_run *runs, size_t count,
                             uint64_t *ret_walked);
 
+// The first page in [start, end) that is there or swapped, and not the shared zero page. 1, 0 or -errno.
+int kernel_scan_first_page(int pagemap, uint64_t start, uint64_t end, uint64_t *ret);
+
 // ptrace(PTRACE_GET_RSEQ_CONFIGURATION)
 struct rseq_configuration {
   uint64_t pointer;

@@ -26,6 +26,7 @@ static const struct {
 
 static void add_word(struct map_flags *m, const char *word) {
   m->may_write = m->may_write || strcmp(word, "mw") == 0;
+  m->locked_on_fault = m->locked_on_fault || strcmp(word, "lf") == 0;
   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
     if (strcmp(word, words[i].letters) != 0)
       continue;
@@ -50,7 +51,7 @@ int map_flags_parse(char *text, struct map_flags **ret, size_t *ret_count) {
       add_words(&list[count - 1], line + sizeof key - 1);
     } else if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
       array_reserve(list, count, capacity);
-      list[count++] = (struct map_flags){.start = start};
+      list[count++] = (struct map_flags){.start = start, .end = end};
     }
   }
   *ret = list;

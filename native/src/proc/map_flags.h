@@ -10,11 +10,12 @@
 enum { MAP_ADVICE_MAX = 8 };
 
 struct map_flags {
-  uint64_t start;
+  uint64_t start, end;
   int flags;                   // MAP_…
   int advice[MAP_ADVICE_MAX];  // MADV_…
   size_t advices;
-  bool may_write;  // by mprotect(2)
+  bool may_write;        // by mprotect(2)
+  bool locked_on_fault;  // with MAP_LOCKED: only pages that are there
 };
 
 // One entry a mapping, in order of address. The caller frees the array. 0 or -errno.

@@ -39,3 +39,26 @@ int pagemap_mark_zero_pages(int pagemap, uint64_t start, uint64_t end, uint64_t 
   }
   return 0;
 }
+
+// A kernel without PAGEMAP_SCAN: word by word, and pages that are zero count.
+static int first_of_words(int pagemap, uint64_t start, uint64_t end, uint64_t *ret) {
+  enum { WORDS = 1024 };
+  uint64_t words[WORDS];
+  for (uint64_t at = start, to; at < end; at = to) {
+    to = end - at > WORDS * PAGE ? at + WORDS * PAGE : end;
+    int r = pagemap_read(pagemap, at, to, words);
+    for (uint64_t i = 0; r == 0 && i < (to - at) / PAGE; i++)
+      if (page_exists(words[i])) {
+        *ret = at + i * PAGE;
+        return 1;
+      }
+    if (r < 0)
+      return r;
+  }
+  return 0;
+}
+
+int pagemap_first(int pagemap, uint64_t start, uint64_t end, uint64_t *ret) {
+  int r = kernel_scan_first_page(pagemap, start, end, ret);
+  return r == -ENOTTY || r == -EINVAL ? first_of_words(pagemap, start, end, ret) : r;
+}

@@ -22,4 +22,8 @@ int pagemap_read(int pagemap, uint64_t start, uint64_t end, uint64_t *words);
 // -ENOTTY or -EINVAL where the kernel lacks PAGEMAP_SCAN.
 int pagemap_mark_zero_pages(int pagemap, uint64_t start, uint64_t end, uint64_t *words);
 
+// The first page in [start, end) that has memory of its own, as far as the kernel tells. 1, 0: there is none, or
+// -errno.
+int pagemap_first(int pagemap, uint64_t start, uint64_t end, uint64_t *ret);
+
 static inline bool page_exists(uint64_t word) { return word & (PAGE_PRESENT | PAGE_SWAPPED); }

@@ -4,7 +4,7 @@ import os
 import re
 
 # What runs on, or is ours, or is only a statistic.
-STATUS_LEFT_OUT = re.compile(r"(Vm|Rss|Huge|Pid|NSpid|voluntary|nonvoluntary|State|Cpus|Mems|TracerPid|Speculation|untag|x86_Thread)")
+STATUS_LEFT_OUT = re.compile(r"(Vm|Rss|Huge|Tgid|Pid|PPid|NSpid|voluntary|nonvoluntary|State|Cpus|Mems|TracerPid|Speculation|untag|x86_Thread|SigQ)")
 
 
 def _read(path):
@@ -24,17 +24,28 @@ def _link(path):
 
 def _status(text):
     rows = (line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return {key: value.strip() for key, value in rows if not STATUS_LEFT_OUT.match(key)}
+    # Of numbers by namespaces those inside: a process that was built anew has another one on the host.
+    return {key: " ".join(value.split()[1:] if key.startswith("NS") else value.split())
+            for key, value in rows if not STATUS_LEFT_OUT.match(key)}
 
 
 # Flags of mappings that say how memory is accounted, hugepages wanted or a userfaultfd of ours watching; not what it is.
 FLAGS_LEFT_OUT = {"sd", "uw", "nh", "hg", "ac", "nr"}
 
 
+def _numbered_anew(text, pattern):
+    """Numbers that a new object has otherwise: by the order in which they come. `pattern`: before, number, behind."""
+    seen = {}
+    return re.sub(pattern, lambda m: m[1] + f"({seen.setdefault(m[2], len(seen))})" + m[3], text)
+
+
 def _mappings(pid):
     """Range → rights, offset, device, inode, name, and the flags of mmap and madvise; anonymous neighbours joined."""
     rows = []
-    for block in re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", _read(f"/proc/{pid}/smaps")):
+    text = _numbered_anew(_read(f"/proc/{pid}/smaps"), r"( 00:01 )(\d+)( +/dev/zero \(deleted\))")
+    # The name of a segment that has been removed tells the key that it had once.
+    text = re.sub(r"/SYSV[0-9a-f]{8}", "/SYSV", text)
+    for block in re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", text):
         first, *rest = block.splitlines()
         where, what = first.split(" ", 1)
         start, end = where.split("-")
@@ -47,12 +58,28 @@ def _mappings(pid):
     return {f"{start}-{end}": what for start, end, what in rows}
 
 
+# Of a descriptor's flags those that matter once it is open: access, status (fcntl F_SETFL), close-on-exec.
+FLAGS_THAT_MATTER = os.O_ACCMODE | os.O_APPEND | os.O_NONBLOCK | os.O_DIRECT | os.O_NOATIME | os.O_SYNC | os.O_CLOEXEC
+
+
+def _file_information(text):
+    """Lines that can come in any order are sorted; what runs on, or has numbers of its own, is left out."""
+    text = re.sub(r"eventfd-id:.*\n|mnt_id:.*\n|ino:\s.*\n|sdev:\S+|it_value:.*\n|ticks:.*\n", "", text)
+    text = re.sub(r"(flags:\s+)(\d+)", lambda m: f"flags: {int(m[2], 8) & FLAGS_THAT_MATTER:o}", text, count=1)
+    return " ".join(" ".join(line.split()) for line in sorted(text.splitlines()))
+
+
+def _timers(text):
+    """By id; who is told has another number on the host when it was built anew."""
+    text = re.sub(r"(pid|tid)\.\d+", r"\1", text)
+    return {block.split("\n")[0]: block.split("\n")[1:] for block in re.split(r"(?m)^(?=ID: )", text) if block}
+
+
 def _descriptors(pid):
     found = {}
     for number in sorted(os.listdir(f"/proc/{pid}/fd"), key=int):
         info = _read(f"/proc/{pid}/fdinfo/{number}")
-        info = re.sub(r"eventfd-id:.*\n|mnt_id:.*\n|ino:\s.*\n|sdev:\S+", "", info)
-        found[number] = _link(f"/proc/{pid}/fd/{number}") + " | " + " ".join(info.split())
+        found[number] = _link(f"/proc/{pid}/fd/{number}") + " | " + _file_information(info)
     return found
 
 
@@ -83,7 +110,7 @@ def view(pid):
         "coredump": _read(base + "/coredump_filter").strip(),
         "personality": _read(base + "/personality").strip(),
         "slack": _read(base + "/timerslack_ns").strip(),
-        "timers": _read(base + "/timers"),
+        "timers": _timers(_read(base + "/timers")),
     }
 
 

@@ -42,6 +42,7 @@ REWIND_UNDER_WAY = {
     "rewind_signals": "pending signals",
     "rewind_timers": "timers",
     "rewind_attributes": "attributes",
+    "rewind_memory_locks": "memory locks",
     "rewind_system_v": "System V",
     "rewind_threads": "thread",
 }

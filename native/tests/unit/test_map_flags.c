@@ -32,6 +32,23 @@ static void readsFlagsAndAdvice(void **state) {
   free(text);
 }
 
+static void readsLocksAndWhetherAMappingCanBeWritten(void **state) {
+  (void)state;
+  char *text = must_strdup("1000-3000 rw-p 00000000 00:00 0\nVmFlags: rd wr mr mw me lo lf \n"
+                           "5000-6000 r--s 00000000 00:01 7    /SYSV00000000 (deleted)\nVmFlags: rd sh mr me lo \n");
+  struct map_flags *list;
+  size_t count;
+  assert_int_equal(map_flags_parse(text, &list, &count), 0);
+  assert_int_equal(count, 2);
+  assert_int_equal(list[0].end, 0x3000);
+  assert_int_equal(list[0].flags, MAP_LOCKED);
+  assert_true(list[0].locked_on_fault && list[0].may_write);
+  assert_int_equal(list[1].flags, MAP_LOCKED);
+  assert_false(list[1].locked_on_fault || list[1].may_write);
+  free(list);
+  free(text);
+}
+
 static void findsTheMappingBelowAnAddress(void **state) {
   (void)state;
   char *text = must_strdup(two);
@@ -48,6 +65,7 @@ static void findsTheMappingBelowAnAddress(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(readsFlagsAndAdvice),
+      cmocka_unit_test(readsLocksAndWhetherAMappingCanBeWritten),
       cmocka_unit_test(findsTheMappingBelowAnAddress),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

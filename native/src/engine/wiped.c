@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: EPL-2.0
+// Memory that is empty in a program's clones (MADV_WIPEONFORK): keys and random numbers, which no child is to share.
+//
+// A page that the clone has not got is still the program's alone behind it. Only where there is one are the flags of
+// all mappings read, which takes as long as to walk through all pages.
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "engine/state.h"
+#include "proc/map_flags.h"
+#include "proc/pagemap.h"
+
+static bool may_be_wiped(int pagemap, const struct mapping *m) {
+  uint64_t page, word;
+  if (m->shared || m->inode || mapping_is_special(m) || m->start >= arch_user_end || !(m->protection & PROT_READ))
+    return false;
+  int r = pagemap_first(pagemap, m->start, m->end, &page);
+  if (r <= 0)
+    return r < 0;
+  return pagemap_read(pagemap, page, page + ARCH_PAGE, &word) < 0 || (word & (PAGE_EXCLUSIVE | PAGE_SWAPPED));
+}
+
+static bool is_wiped(const struct map_flags *flags) {
+  for (size_t i = 0; flags && i < flags->advices; i++)
+    if (flags->advice[i] == MADV_WIPEONFORK)
+      return true;
+  return false;
+}
+
+static int list_wiped(struct process_state *s, const struct mappings *maps, struct error *e) {
+  _cleanup_free_ struct map_flags *flags = NULL;
+  size_t count = 0, capacity = 0;
+  int r = map_flags_read(s->pid, &flags, &count);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read how the mappings of process %d were made", s->pid);
+  for (size_t i = 0; i < maps->count; i++) {
+    const struct mapping *m = &maps->item[i];
+    if (!is_wiped(map_flags_at(flags, count, m->start)))
+      continue;
+    array_reserve(s->wiped, s->wiped_count, capacity);
+    s->wiped[s->wiped_count++] = (struct page_range){m->start, m->end};
+  }
+  return 0;
+}
+
+int wiped_find(struct process_state *s, const struct mappings *maps, struct error *e) {
+  _cleanup_fd_ int pagemap = pagemap_open(s->pid);
+  for (size_t i = 0; i < maps->count; i++)
+    if (may_be_wiped(pagemap, &maps->item[i]))
+      return list_wiped(s, maps, e);
+  return 0;
+}
+
+static int advise_all(const struct process_state *s, struct executor *main, int advice, struct error *e) {
+  for (size_t i = 0; i < s->wiped_count; i++) {
+    uint64_t start = s->wiped[i].start, size = s->wiped[i].end - start;
+    // Memory that may be dropped at any time cannot be kept; nobody counts on what is in it.
+    if (executor_call(main, e, SYS_madvise, start, size, (uint64_t)advice, 0, 0, 0) == -EIO)
+      return -1;
+  }
+  return 0;
+}
+
+int wiped_keep(const struct process_state *s, struct executor *main, struct error *e) {
+  return advise_all(s, main, MADV_KEEPONFORK, e);
+}
+
+int wiped_restore(const struct process_state *s, struct executor *main, struct error *e) {
+  return advise_all(s, main, MADV_WIPEONFORK, e);
+}
