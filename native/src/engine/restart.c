@@ -184,8 +184,7 @@ static int make_memory_of_all(struct restarting_tree *t, struct error *e) {
 // Children before their parents, which are to have no other signals than those that waited then.
 static int make_all(struct restarting_tree *t, struct error *e) {
   struct recreation *files = &t->tree->files;
-  if (recreation_make_pipes(files, e) < 0 ||
-      recreation_make_queues(files, t->tree->item[0].options.force, e) < 0 ||
+  if (recreation_make_pipes(files, e) < 0 || recreation_make_queues(files, t->tree->item[0].options.force, e) < 0 ||
       recreation_describe_sockets(files, t->tree->item[0].process->is_debugger, e) < 0 ||
       sockets_plan(files->sockets, NULL, 0, e) < 0)
     return -1;

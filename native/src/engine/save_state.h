@@ -52,7 +52,7 @@ struct pages_plan {
   struct image_writer *writer;
   const struct image *parent;  // NULL: all pages are stored
   const struct saved_node *parent_node;
-  struct pages_plan *mother;  // of a process that has executed the same program at the same time; NULL: there is none
+  struct pages_plan *mother;   // of a process that has executed the same program at the same time; NULL: there is none
   uint64_t bytes;              // of memory, with what is referred to
   struct pages_source source;  // filled in
 };
