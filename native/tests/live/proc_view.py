@@ -76,11 +76,17 @@ def _timers(text):
 
 
 def _descriptors(pid):
-    found = {}
+    found, sockets = {}, {}
     for number in sorted(os.listdir(f"/proc/{pid}/fd"), key=int):
         info = _read(f"/proc/{pid}/fdinfo/{number}")
-        found[number] = _link(f"/proc/{pid}/fd/{number}") + " | " + _file_information(info)
-    return found
+        link = _link(f"/proc/{pid}/fd/{number}")
+        if link.startswith("socket:["):
+            # One that is made anew has another inode; who shares it is told all the same.
+            inode = link[len("socket:["):-1]
+            link = sockets.setdefault(f"ino:{int(inode):x}", f"socket of {number}")
+        found[number] = link + " | " + _file_information(info)
+    return {number: re.sub(r"ino:[0-9a-f]+", lambda m: sockets.get(m.group(), m.group()), text)
+            for number, text in found.items()}
 
 
 def _threads(pid):

@@ -18,7 +18,7 @@ from rows import ROWS
 
 MOST_SNAPSHOTS = 6
 # Whose processes stop and end each other, or whose terminals may come back under other numbers: they cannot be compared.
-MOVING = {"families", "relations", "pipelines", "children", "pidfds", "ptys"}
+MOVING = {"families", "relations", "pipelines", "children", "pidfds", "ptys", "unix_talk"}
 WITH_MASKS = {"polling", "sigwaiting"}  # programs in calls that take a mask of signals
 
 
