@@ -82,8 +82,6 @@ static void sign(int fd, const struct socket_name *peer) {
   (void)setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG, &key, sizeof key);
 }
 
-// Without a listening socket, an ended connection answers a SYN from its old peer with an ACK that means nothing to
-// that one, whose reset ends it (RFC 1337 calls it an assassination, and the kernel allows it by default).
 static bool is_listened_to(const struct tcp_connections *all, uint16_t port) {
   for (size_t i = 0; i < all->count; i++)
     if (all->item[i].state == TCP_LISTEN && all->item[i].local.port == port)
@@ -169,6 +167,13 @@ int inet_bind(int fd, const struct socket_name *name) {
 
 // ---- both at once ----
 
+static int wait_until_established(int fd) {
+  struct pollfd p = {.fd = fd, .events = POLLOUT};
+  if (poll(&p, 1, PATIENCE_MS) <= 0)
+    return -ETIMEDOUT;
+  return state_of(fd) == TCP_ESTABLISHED ? 0 : -ECONNREFUSED;
+}
+
 // A listening socket whose backlog is full lets a SYN pass unanswered.
 struct deaf {
   int listening, filler;
@@ -187,14 +192,9 @@ static int deaf_open(struct deaf *d, const struct socket_name *at) {
   int r = inet_bind(d->listening, at);
   if (r == 0 && listen(d->listening, 0) < 0)
     r = -errno;
-  return r < 0 ? r : inet_begin_connect(d->filler, at);
-}
-
-static int wait_until_established(int fd) {
-  struct pollfd p = {.fd = fd, .events = POLLOUT};
-  if (poll(&p, 1, PATIENCE_MS) <= 0)
-    return -ETIMEDOUT;
-  return state_of(fd) == TCP_ESTABLISHED ? 0 : -ECONNREFUSED;
+  if (r == 0)
+    r = inet_begin_connect(d->filler, at);
+  return r < 0 ? r : wait_until_established(d->filler);
 }
 
 // An IPv6 socket has a form of its own for the addresses of IPv4.

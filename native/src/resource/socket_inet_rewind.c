@@ -77,6 +77,7 @@ static bool is_stream_kept(struct sockets *all, struct socket_state *s, const st
 
 bool inet_is_kept(struct sockets *all, struct socket_state *s) {
   struct inet_view v;
+  inet_own(s)->shares_port = false;
   if (inet_look(s->now, &v) < 0 || !inet_is_same_name(&v.name, &s->name) ||
       (!inet_own(s)->connects && !inet_is_same_name(&v.peer_name, &s->peer_name)))
     return false;
@@ -98,7 +99,7 @@ static int doom(struct sockets *all, struct socket_state *s, int why) {
 
 int inet_make(struct sockets *all, struct socket_state *s, struct error *e) {
   s->now = inet_socket(s);
-  inet_own(s)->is_doomed = false;
+  inet_own(s)->is_doomed = inet_own(s)->shares_port = false;
   int r = s->now < 0 ? s->now : socket_options_set(s->now, s);
   if (r < 0)
     return error_set_errno(e, r, "cannot make a socket of process %d again", s->holder);
