@@ -36,7 +36,7 @@ class FilesCase(support.TestCase):
         super().setUp()
 
     def start(self, command, policy="rewind", faults=None):
-        self.journal = PipedJournal(self.folder)
+        self.journal = PipedJournal(self.folder, f"journal{len(self.sessions)}")
         reader, writer = os.pipe()
         with open(self.journal.path, "ab") as file:
             self.journal.copier = subprocess.Popen(["cat"], stdin=reader, stdout=file)
