@@ -16,6 +16,8 @@ void scope_limit(const pid_t *roots, size_t count, offspring_filter *is_left_out
     scope[scope_count] = roots[scope_count];
 }
 
+bool scope_is_limited(void) { return scope_count > 0; }
+
 int scope_list(pid_t **ret, size_t *ret_count) {
   return scope_count ? offspring_list(scope, scope_count, scope_filter, scope_data, ret, ret_count)
                      : process_list(ret, ret_count);

@@ -13,5 +13,8 @@ enum { SCOPE_ROOTS = 3 };
 // out.
 void scope_limit(const pid_t *roots, size_t count, offspring_filter *is_left_out, const void *data);
 
+// Whether it is among the host's processes: what it shares with others is not its own.
+bool scope_is_limited(void);
+
 // Those of the session. 0 or -errno; the caller frees the array.
 int scope_list(pid_t **ret, size_t *ret_count);

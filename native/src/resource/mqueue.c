@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "proc/scope.h"
 #include "resource/describe.h"
 
 enum { MQUEUE_MAGIC = 0x19800202, PERMISSIONS = 07777 };
@@ -124,6 +125,13 @@ static int mqueue_capture(pid_t pid, struct descriptors *all, struct descriptor 
   q->is_deleted = link_is_deleted(d->link);
   q->name = must_format("%.*s", (int)(length - (q->is_deleted ? strlen(" (deleted)") : 0)), d->link);
   q->has_content = is_first(all, d);
+  // Others, who are not held, would miss the messages for a moment; for ever, should we be killed just then.
+  if (scope_is_limited())
+    return error_set(
+        e, ERROR_REFUSED,
+        "descriptor %d of process %d is the message queue %s, which processes outside of the session may use, "
+        "too: close it first, or run the program by 'snapback launch'",
+        d->fd, pid, q->name);
   _cleanup_fd_ int fd = pin_open(d->pin, O_RDWR | O_NONBLOCK);
   if (fd >= 0 && has_listener(fd))
     return error_set(e, ERROR_REFUSED,

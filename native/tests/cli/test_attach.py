@@ -371,6 +371,15 @@ class Attach(support.TestCase):
         session.wait()
         self.comes_to_its_end(program, journal)
 
+    def test_refuses_a_message_queue_that_others_may_use(self):
+        """To copy its messages they would have to be taken out for a moment. The program misses none."""
+        program, journal = self.start([PROGRAMS["mqueues"]])
+        session = self.attach(program.pid)
+        support.wait_for(lambda: "is the message queue" in session.run("snapshot").message, "a queue that is open")
+        session.call("detach")
+        session.wait()
+        self.comes_to_its_end(program, journal)
+
     def test_refuses_one_that_is_traced(self):
         program = self.run_beside(["/bin/sleep", "1000"])
         gdb = subprocess.Popen(["gdb", "-q", "-nx", "-p", str(program.pid)], stdin=subprocess.PIPE,
@@ -449,7 +458,7 @@ while True:
     client.sendall(word)
 """
 
-PROGRAMS = {name: support.within_reach(os.path.join(os.environ["LIVE_PROGRAMS"], name)) for name in ("threads",)}
+PROGRAMS = {name: support.within_reach(os.path.join(os.environ["LIVE_PROGRAMS"], name)) for name in ("threads", "mqueues")}
 
 if __name__ == "__main__":
     print(f"SNAPBACK_STRESS_SEED={SEED}", flush=True)
