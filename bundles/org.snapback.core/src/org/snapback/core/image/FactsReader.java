@@ -22,6 +22,7 @@ import org.snapback.core.image.schema.OpenFile;
 import org.snapback.core.image.schema.OpenFileKind;
 import org.snapback.core.image.schema.Process;
 import org.snapback.core.image.schema.SharedObject;
+import org.snapback.core.image.schema.SystemVKind;
 import org.snapback.core.image.schema.Thread;
 
 /** Turns the metadata of an image into what the workbench shows of it. */
@@ -38,12 +39,16 @@ final class FactsReader {
     private final ExtentTable extents;
     private final Map<Integer, OpenFile> openFiles = new HashMap<>();
     private final Map<Integer, SharedObject> objects = new HashMap<>();
+    private final Map<Integer, Integer> segments = new HashMap<>(); // System V: the space of each by its id
 
     private FactsReader(Image image, ExtentTable extents) {
         this.image = image;
         this.extents = extents;
         image.getOpenFileList().forEach(file -> openFiles.put(file.getId(), file));
         image.getSharedObjectList().forEach(object -> objects.put(object.getId(), object));
+        image.getSystemVList().stream()
+                .filter(object -> object.getKind() == SystemVKind.SYSTEM_V_KIND_SEGMENT)
+                .forEach(segment -> segments.put(segment.getId(), segment.getSpace()));
     }
 
     static ImageFacts read(Image image, ExtentTable extents) {
@@ -78,8 +83,11 @@ final class FactsReader {
     }
 
     private ImageProcess process(Process p) {
-        List<ImageMapping> mappings =
-                p.getMappingList().stream().map(m -> mapping(m, p.getSpace())).toList();
+        Map<Long, Integer> views = new HashMap<>();
+        p.getViewList().forEach(view -> views.put(view.getStart(), segments.get(view.getId())));
+        List<ImageMapping> mappings = p.getMappingList().stream()
+                .map(m -> mapping(m, p.getSpace(), views.get(m.getStart())))
+                .toList();
         NavigableMap<Long, ImageMapping> byAddress = new TreeMap<>(Long::compareUnsigned);
         mappings.forEach(m -> byAddress.put(m.start(), m));
         return new ImageProcess(
@@ -93,7 +101,8 @@ final class FactsReader {
                 p.getDescriptorList().stream().map(this::descriptor).toList());
     }
 
-    private ImageMapping mapping(Mapping m, int privateSpace) {
+    /** @param segment the space of the System V segment that is mapped; null: none is */
+    private ImageMapping mapping(Mapping m, int privateSpace, Integer segment) {
         return new ImageMapping(
                 m.getStart(),
                 m.getEnd(),
@@ -101,7 +110,7 @@ final class FactsReader {
                 kind(m),
                 m.getName(),
                 m.getOffset(),
-                stored(m, privateSpace) * ImageHeader.PAGE);
+                stored(m, privateSpace, segment) * ImageHeader.PAGE);
     }
 
     private static ImageMapping.Kind kind(Mapping m) {
@@ -110,18 +119,20 @@ final class FactsReader {
             case MAPPING_KIND_FILE_PRIVATE -> ImageMapping.Kind.FILE_PRIVATE;
             case MAPPING_KIND_FILE_SHARED -> ImageMapping.Kind.FILE_SHARED;
             case MAPPING_KIND_SHARED_OBJECT -> ImageMapping.Kind.SHARED_OBJECT;
+            case MAPPING_KIND_SYSTEM_V -> ImageMapping.Kind.SYSTEM_V;
             case MAPPING_KIND_KERNEL -> ImageMapping.Kind.KERNEL;
-            case MAPPING_KIND_UNSPECIFIED, UNRECOGNIZED -> ImageMapping.Kind.UNKNOWN;
+            default -> ImageMapping.Kind.UNKNOWN;
         };
     }
 
     /** Pages. Those of an object stand at their offsets in it. */
-    private long stored(Mapping m, int privateSpace) {
+    private long stored(Mapping m, int privateSpace, Integer segment) {
         SharedObject object = objects.get(m.getSharedObject());
-        if (object == null) {
+        Integer space = object == null ? segment : Integer.valueOf(object.getSpace());
+        if (space == null) {
             return extents.dataPages(privateSpace, m.getStart(), m.getEnd());
         }
-        return extents.dataPages(object.getSpace(), m.getOffset(), m.getOffset() + (m.getEnd() - m.getStart()));
+        return extents.dataPages(space, m.getOffset(), m.getOffset() + (m.getEnd() - m.getStart()));
     }
 
     private static ImageThread thread(Thread t, NavigableMap<Long, ImageMapping> mappings) {

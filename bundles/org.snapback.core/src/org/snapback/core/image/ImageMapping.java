@@ -20,6 +20,7 @@ public record ImageMapping(
         FILE_PRIVATE,
         FILE_SHARED,
         SHARED_OBJECT,
+        SYSTEM_V,
         KERNEL
     }
 

@@ -164,6 +164,7 @@ public final class Messages extends NLS {
     public static String mappingFileShared;
     public static String mappingSharedObject;
     public static String mappingKernel;
+    public static String mappingSystemV;
     public static String descriptorFile;
     public static String descriptorDevice;
     public static String descriptorTerminal;

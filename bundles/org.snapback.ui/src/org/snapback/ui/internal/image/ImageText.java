@@ -28,6 +28,7 @@ final class ImageText {
             case FILE_PRIVATE -> Messages.mappingFilePrivate;
             case FILE_SHARED -> Messages.mappingFileShared;
             case SHARED_OBJECT -> Messages.mappingSharedObject;
+            case SYSTEM_V -> Messages.mappingSystemV;
             case KERNEL -> Messages.mappingKernel;
             case UNKNOWN -> Messages.kindUnknown;
         };
