@@ -5,6 +5,7 @@
 // So the exclusive pages, noted when a snapshot is taken, are all that can differ from its base; and between
 // any two snapshots only what is noted along the path between them.
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +25,18 @@ struct lineage *lineage_base(const struct engine *g, pid_t pid) {
   return NULL;
 }
 
+// What marks the mappings of a process that has ended marks nothing.
+static void let_markers_go(struct engine *g) {
+  for (size_t i = 0; i < g->lines; i++)
+    if (g->line[i].marker >= 0 && kill(g->line[i].pid, 0) < 0 && errno == ESRCH)
+      tracking_forget(&g->line[i]);
+}
+
 struct line *lineage_line(struct engine *g, pid_t pid) {
   for (size_t i = 0; i < g->lines; i++)
     if (g->line[i].pid == pid)
       return &g->line[i];
+  let_markers_go(g);
   array_reserve(g->line, g->lines, g->line_capacity);
   g->line[g->lines] = (struct line){.pid = pid, .marker = -1};
   return &g->line[g->lines++];
