@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "kernel/calls.h"
 
 bool proc_file_has_process(const char *link) {
   return strncmp(link, "/proc/", 6) == 0 && isdigit((unsigned char)link[6]);
@@ -25,10 +27,20 @@ static int open_by_name(const struct descriptor *d) {
   return fd < 0 ? -errno : fd;
 }
 
+// Under that number, if nobody has it.
+static pid_t fork_numbered(int number) {
+  pid_t last = kernel_last_pid();
+  (void)kernel_set_last_pid(number - 1);
+  pid_t child = fork();
+  if (child > 0 && last > 0)
+    (void)kernel_set_last_pid(last);
+  return child;
+}
+
 // The file of the same name of a process that lives for a moment.
 static int open_of_ended(const struct descriptor *d) {
-  const char *name = strchr(d->link + strlen("/proc/"), '/');
-  pid_t child = fork();
+  const char *number = d->link + strlen("/proc/"), *name = strchr(number, '/');
+  pid_t child = fork_numbered(atoi(number));
   if (child < 0)
     return -errno;
   while (child == 0)

@@ -6,6 +6,7 @@
 
 SNAPBACK_STRESS_SECONDS says how long (2.5), SNAPBACK_STRESS_SEED which way.
 """
+import contextlib
 import os
 import random
 import re
@@ -166,10 +167,14 @@ class Stress(support.TestCase):
         return found
 
     def stop_all(self):
-        for pid in self.program_processes().values():
-            os.kill(pid, signal.SIGSTOP)
-        support.wait_for(lambda: self.program_processes() and
-                         all(support.state_of(p) == "T" for p in self.program_processes().values()), "all to stop")
+        """Until no process is left that was forked while the others were being stopped."""
+        def all_are_stopped():
+            running = [pid for pid in self.program_processes().values() if support.state_of(pid) != "T"]
+            for pid in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+            return self.program_processes() and not running
+        support.wait_for(all_are_stopped, "all to stop")
 
     def continue_all(self):
         for pid in self.program_processes().values():
