@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0
 // Memory that is empty in a program's clones (MADV_WIPEONFORK): keys and random numbers, which no child is to share.
 //
-// A page that the clone has not got is still the program's alone behind it. Only where there is one are the flags of
-// all mappings read, which takes as long as to walk through all pages.
+// A mapping of which the clone has not got the first page is one. Only then are the flags of all mappings read, which
+// takes as long as to walk through all pages.
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -14,14 +14,22 @@
 #include "proc/map_flags.h"
 #include "proc/pagemap.h"
 
-static bool may_be_wiped(int pagemap, const struct mapping *m) {
+static bool may_be_wiped(int pagemap, int of_clone, const struct mapping *m) {
   uint64_t page, word;
   if (m->shared || m->inode || mapping_is_special(m) || m->start >= arch_user_end || !(m->protection & PROT_READ))
     return false;
   int r = pagemap_first(pagemap, m->start, m->end, &page);
   if (r <= 0)
     return r < 0;
-  return pagemap_read(pagemap, page, page + ARCH_PAGE, &word) < 0 || (word & (PAGE_EXCLUSIVE | PAGE_SWAPPED));
+  return pagemap_read(of_clone, page, page + ARCH_PAGE, &word) < 0 || !page_exists(word);
+}
+
+// Such a mapping the clone has not got at all; kept_out.c sees to it.
+static bool is_kept_out(const struct process_state *s, const struct mapping *m) {
+  for (size_t i = 0; i < s->kept_out_count; i++)
+    if (s->kept_out[i].start == m->start)
+      return true;
+  return false;
 }
 
 static bool is_wiped(const struct map_flags *flags) {
@@ -48,9 +56,9 @@ static int list_wiped(struct process_state *s, const struct mappings *maps, stru
 }
 
 int wiped_find(struct process_state *s, const struct mappings *maps, struct error *e) {
-  _cleanup_fd_ int pagemap = pagemap_open(s->pid);
+  _cleanup_fd_ int pagemap = pagemap_open(s->pid), of_clone = pagemap_open(s->template.pid);
   for (size_t i = 0; i < maps->count; i++)
-    if (may_be_wiped(pagemap, &maps->item[i]))
+    if (!is_kept_out(s, &maps->item[i]) && may_be_wiped(pagemap, of_clone, &maps->item[i]))
       return list_wiped(s, maps, e);
   return 0;
 }

@@ -33,16 +33,15 @@ def _status(text):
 FLAGS_LEFT_OUT = {"sd", "uw", "nh", "hg", "ac", "nr"}
 
 
-def _numbered_anew(text, pattern):
+def _numbered_anew(text, pattern, seen):
     """Numbers that a new object has otherwise: by the order in which they come. `pattern`: before, number, behind."""
-    seen = {}
     return re.sub(pattern, lambda m: m[1] + f"({seen.setdefault(m[2], len(seen))})" + m[3], text)
 
 
 def _mappings(pid):
     """Range → rights, offset, device, inode, name, and the flags of mmap and madvise; anonymous neighbours joined."""
     rows = []
-    text = _numbered_anew(_read(f"/proc/{pid}/smaps"), r"( 00:01 )(\d+)( +/dev/zero \(deleted\))")
+    text = _numbered_anew(_read(f"/proc/{pid}/smaps"), r"( 00:01 )(\d+)( +/dev/zero \(deleted\))", {})
     # The name of a segment that has been removed tells the key that it had once.
     text = re.sub(r"/SYSV[0-9a-f]{8}", "/SYSV", text)
     for block in re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", text):
@@ -64,8 +63,12 @@ FLAGS_THAT_MATTER = os.O_ACCMODE | os.O_APPEND | os.O_NONBLOCK | os.O_DIRECT | o
 
 def _file_information(text):
     """Lines that can come in any order are sorted; what runs on, or has numbers of its own, is left out."""
-    text = re.sub(r"eventfd-id:.*\n|mnt_id:.*\n|ino:\s.*\n|sdev:\S+|it_value:.*\n|ticks:.*\n", "", text)
+    text = re.sub(r"eventfd-id:.*\n|mnt_id:.*\n|ino:\s.*\n|sdev:\S+| ino:\S+|it_value:.*\n|ticks:.*\n", "", text)
     text = re.sub(r"(flags:\s+)(\d+)", lambda m: f"flags: {int(m[2], 8) & FLAGS_THAT_MATTER:o}", text, count=1)
+    # Of a lock what it is: neither the number of its owner on the host nor the file's inode.
+    text = re.sub(r"(lock:.*?)\d+ \S+:\d+ (\d+ \S+)", r"\1\2", text)
+    # A watch that has fired once is told of errors and hang-ups again: the kernel adds these by itself.
+    text = re.sub(r"(events:\s+)([0-9a-f]+)", lambda m: f"{m[1]}{int(m[2], 16) & ~0x18:x}", text)
     return " ".join(" ".join(line.split()) for line in sorted(text.splitlines()))
 
 
@@ -76,17 +79,16 @@ def _timers(text):
 
 
 def _descriptors(pid):
-    found, sockets = {}, {}
+    found, anew = {}, {}
     for number in sorted(os.listdir(f"/proc/{pid}/fd"), key=int):
         info = _read(f"/proc/{pid}/fdinfo/{number}")
         link = _link(f"/proc/{pid}/fd/{number}")
-        if link.startswith("socket:["):
+        made = re.fullmatch(r"(pipe|socket):\[(\d+)\]", link)
+        if made:
             # One that is made anew has another inode; who shares it is told all the same.
-            inode = link[len("socket:["):-1]
-            link = sockets.setdefault(f"ino:{int(inode):x}", f"socket of {number}")
+            link = anew.setdefault(made[2], f"{made[1]} of {number}")
         found[number] = link + " | " + _file_information(info)
-    return {number: re.sub(r"ino:[0-9a-f]+", lambda m: sockets.get(m.group(), m.group()), text)
-            for number, text in found.items()}
+    return found
 
 
 def _threads(pid):

@@ -8,8 +8,8 @@ ROWS = {
     "pages-large": dict(arguments=["256", "small"]),
     "shared_memory-visible": dict(environment={"LIVE_SHM": "/dev/shm/{folder}"}),
     "servers-six": dict(arguments=["6"]),
-    # A filter of system calls may forbid those of a snapshot; a restart cannot give back what only root may.
-    "rights": dict(refusal=r"seccomp filter"),
+    # A filter of system calls may forbid those of a snapshot; the rewind of one before it works.
+    "rights-filter": dict(arguments=["5"], refusal=r"seccomp filter"),
     "seals": dict(refusal=r"has been sealed"),
     # What is done where the kernel cannot tell which pages have changed.
     "heap-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),

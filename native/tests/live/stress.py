@@ -6,21 +6,16 @@
 
 SNAPBACK_STRESS_SECONDS says how long (2.5), SNAPBACK_STRESS_SEED which way.
 """
-import contextlib
 import os
 import random
 import re
-import signal
 import sys
 
-import proc_view
 import snapback_support as support
+import stillness
 from rows import ROWS
 
 MOST_SNAPSHOTS = 6
-# Whose processes stop and end each other, or whose terminals may come back under other numbers: they cannot be compared.
-MOVING = {"families", "relations", "pipelines", "children", "pidfds", "ptys", "unix_talk"}
-WITH_MASKS = {"polling", "sigwaiting"}  # programs in calls that take a mask of signals
 
 
 class Taken:
@@ -155,66 +150,26 @@ class Stress(support.TestCase):
         self.check_ticks_between()
         print(f"{self.rewinds} rewinds, {len(self.journal.ticks())} ticks, {self.refused} refusals; ", end="")
 
-    # -- what /proc shows --
-
-    def program_processes(self):
-        """Host numbers of the program's processes, without templates, by their numbers inside."""
-        found = {}
-        for pid in support.descendants(self.session.process.pid):
-            if support.state_of(pid) in list("RSDT") and pid != self.session.status()["supervisor_pid"]:
-                found[support.inner_pid(pid)] = pid
-        found.pop(None, None)  # it has just ended
-        return found
-
-    def stop_all(self):
-        """Until no process is left that was forked while the others were being stopped."""
-        def all_are_stopped():
-            running = [pid for pid in self.program_processes().values() if support.state_of(pid) != "T"]
-            for pid in running:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGSTOP)
-            return self.program_processes() and not running
-        support.wait_for(all_are_stopped, "all to stop")
-
-    def continue_all(self):
-        for pid in self.program_processes().values():
-            os.kill(pid, signal.SIGCONT)
-
-    def views(self):
-        """Without where threads stand: one that was stopped in a system call is put back to before it, and so is its mask
-        if the call had one of its own. A second SIGSTOP of ours waits with a process that had been stopped already."""
-        views = {inner: proc_view.view(pid) for inner, pid in self.program_processes().items()}
-        for thread in (t for view in views.values() for t in view["threads"].values()):
-            del thread["call"]
-            if NAME in WITH_MASKS:
-                del thread["status"]["SigBlk"]
-            for key in ("SigPnd", "ShdPnd"):
-                thread["status"][key] = int(thread["status"][key], 16) & ~(1 << signal.SIGSTOP - 1)
-        return views
-
-    def check_same(self, then, what):
-        lines = proc_view.differences(then, self.views())
-        assert not lines, f"{what}:\n" + "\n".join(lines)
+    def compare_once(self):
+        stillness.stop(self.session)
+        then = stillness.views(self.session, NAME)
+        try:
+            number = self.session.snapshot()
+            stillness.check_same(then, stillness.views(self.session, NAME), "a snapshot has changed")
+            stillness.go_on(self.session)
+            self.ticks_pass(CHOICE.randrange(5, 80))
+            self.session.rewind(number)
+            stillness.check_same(then, stillness.views(self.session, NAME), "a rewind has not brought back")
+        except support.CommandFailed as failure:
+            self.may_be_refused(failure)
+        stillness.go_on(self.session)
+        self.ticks_pass(3)
 
     def test_shows_in_proc_what_it_showed(self):
         """A program that is stopped does not move: what /proc tells of it is the same before and after."""
-        if ATTACHED or NAME in MOVING:
-            return
         self.ticks_pass(10)
         for _ in range(3):
-            self.stop_all()
-            then = self.views()
-            try:
-                number = self.session.snapshot()
-                self.check_same(then, "a snapshot has changed")
-                self.continue_all()
-                self.ticks_pass(CHOICE.randrange(5, 80))
-                self.session.rewind(number)
-                self.check_same(then, "a rewind has not brought back")
-            except support.CommandFailed as failure:
-                self.may_be_refused(failure)
-            self.continue_all()
-            self.ticks_pass(3)
+            self.compare_once()
         self.journal.ask_to_end()
         assert self.session.wait() == 0 and self.journal.passed(), self.session.shown()
 
@@ -233,6 +188,9 @@ GONE = (r"^snapback: (the ended )?process .*" if os.environ.get("SNAPBACK_TEST_A
 SECONDS = float(os.environ.get("SNAPBACK_STRESS_SECONDS", "2.5"))
 SEED = int(os.environ.get("SNAPBACK_STRESS_SEED", random.SystemRandom().randrange(10 ** 9)))
 CHOICE = random.Random(SEED)
+
+if ATTACHED or NAME in stillness.MOVING:
+    del Stress.test_shows_in_proc_what_it_showed
 
 if __name__ == "__main__":
     print(f"{NAME}: SNAPBACK_STRESS_SEED={SEED} SNAPBACK_STRESS_SECONDS={SECONDS:g}", flush=True)
