@@ -6,7 +6,9 @@ import java.util.Arrays;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.eclipse.core.runtime.CoreException;
+import org.eclipse.core.runtime.jobs.Job;
 import org.eclipse.debug.core.DebugException;
 import org.eclipse.debug.core.DebugPlugin;
 import org.eclipse.debug.core.ILaunch;
@@ -167,8 +169,16 @@ public final class GdbSession {
             throw new AssertionError("The session cannot be ended: " + e.getMessage(), e);
         }
         EventLoop.await("the session to end", launch::isTerminated);
+        EventLoop.await("the workbench to have looked at the last stop", () -> !looksAtStops());
         DebugPlugin.getDefault().getLaunchManager().removeLaunch(launch);
         configuration.delete();
         EventLoop.drain();
+    }
+
+    /** The debug platform reads the configuration of what has stopped, in jobs, and logs an error when that is gone. */
+    private static boolean looksAtStops() {
+        return Stream.of(Job.getJobManager().find(null))
+                .map(job -> job.getClass().getName())
+                .anyMatch(name -> name.contains("PerspectiveManager") || name.contains("EventDispatchJob"));
     }
 }
