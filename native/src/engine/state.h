@@ -294,7 +294,7 @@ int template_make_whole(struct frozen *f, struct executor *main, bool sibling, c
 int kept_out_restore(struct process_state *s, struct executor *main, struct error *e);
 
 // wiped.c: the same for what its clones get without what is in it. `wiped_find`: when a clone has been made.
-int wiped_find(struct process_state *s, const struct mappings *maps, struct error *e);
+int wiped_find(struct process_state *s, bool is_first, const struct mappings *maps, struct error *e);
 int wiped_keep(const struct process_state *s, struct executor *main, struct error *e);  // for the next clone
 int wiped_restore(const struct process_state *s, struct executor *main, struct error *e);
 

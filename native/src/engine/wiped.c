@@ -24,7 +24,7 @@ static bool may_be_wiped(int pagemap, int of_clone, const struct mapping *m) {
   return pagemap_read(of_clone, page, page + ARCH_PAGE, &word) < 0 || !page_exists(word);
 }
 
-// Such a mapping the clone has not got at all; kept_out.c sees to it.
+// Such a mapping the first clone has not got at all; it is looked at when a second one has it.
 static bool is_kept_out(const struct process_state *s, const struct mapping *m) {
   for (size_t i = 0; i < s->kept_out_count; i++)
     if (s->kept_out[i].start == m->start)
@@ -55,10 +55,10 @@ static int list_wiped(struct process_state *s, const struct mappings *maps, stru
   return 0;
 }
 
-int wiped_find(struct process_state *s, const struct mappings *maps, struct error *e) {
+int wiped_find(struct process_state *s, bool is_first, const struct mappings *maps, struct error *e) {
   _cleanup_fd_ int pagemap = pagemap_open(s->pid), of_clone = pagemap_open(s->template.pid);
   for (size_t i = 0; i < maps->count; i++)
-    if (!is_kept_out(s, &maps->item[i]) && may_be_wiped(pagemap, of_clone, &maps->item[i]))
+    if (!(is_first && is_kept_out(s, &maps->item[i])) && may_be_wiped(pagemap, of_clone, &maps->item[i]))
       return list_wiped(s, maps, e);
   return 0;
 }
