@@ -88,11 +88,14 @@ int set_threads_inside(struct frozen *f, struct process_state *s, struct executo
 // Pieces of a mapping grow together when they bear the same mark; what stays in pieces is made anew.
 static int join_pieces(struct rewinding *w, struct rewind_report *report, struct error *e) {
   uint64_t start = 0, end = 0;
+  bool is_new = false;
   int r;
-  while ((r = layout_join_pieces(w->s, w->main, &start, &end, e)) > 0)
+  while ((r = layout_join_pieces(w->s, w->main, &start, &end, e)) > 0) {
+    is_new = true;
     if (pages_put_back(w->s, w->main, start, end, report, e) < 0)
       return -1;
-  return r;
+  }
+  return r == 0 && is_new ? advice_put_back(w->s, w->main, e) : r;
 }
 
 static int put_memory_back(struct rewinding *w, struct rewind_report *report, struct error *e) {
