@@ -23,7 +23,7 @@ class Restart(support.TestCase):
         more = {k: v.format(folder=os.path.basename(self.folder)) for k, v in row.get("environment", {}).items()}
         self.visible = more.get("LIVE_SHM")
         self.addCleanup(self.remove_visible)
-        self.all = self.environment(**self.journal.environment(), **more)
+        self.all = self.environment(LIVE_KILLED="1", **self.journal.environment(), **more)
 
     def remove_visible(self):
         if self.visible and os.path.exists(self.visible):

@@ -83,8 +83,8 @@ static void close_server(unsigned i) {
   struct server *s = &servers[i];
   socklen_t size;
   struct sockaddr_un name = name_of("server", i, s->abstract, &size);
+  CHECK(s->abstract || unlink(name.sun_path) == 0);  // first: a rewind brings back the name of a socket that is there
   CHECK(close(s->fd) == 0);
-  CHECK(s->abstract || unlink(name.sun_path) == 0);
   for (int k = 0; k < s->count; k++)
     forget(&clients[s->waiting[k]]);
   *s = (struct server){0};
@@ -223,7 +223,7 @@ static void close_box(unsigned i) {
   struct box *b = &boxes[i];
   socklen_t size;
   struct sockaddr_un name = name_of("box", i, b->abstract, &size);
-  CHECK(close(b->fd) == 0 && (b->abstract || unlink(name.sun_path) == 0));
+  CHECK((b->abstract || unlink(name.sun_path) == 0) && close(b->fd) == 0);  // in this order, as above
   *b = (struct box){0};
   if (connected_to != (int)i)
     return;
@@ -346,8 +346,19 @@ static void enter_folder(void) {
   CHECK(mkdir(folder, 0700) == 0 && chdir(folder) == 0);
 }
 
+static void remove_name(const char *what, unsigned i) {
+  socklen_t size;
+  struct sockaddr_un name = name_of(what, i, false, &size);
+  CHECK(unlink(name.sun_path) == 0 || errno == ENOENT);
+}
+
+// A rewind takes the names away that were given since. One that was killed leaves them to the one that is restarted.
 static void leave_folder(void) {
   char folder[1024];
+  for (unsigned i = 0; getenv("LIVE_KILLED") && i < SERVERS; i++)
+    remove_name("server", i);
+  for (unsigned i = 0; getenv("LIVE_KILLED") && i < BOXES; i++)
+    remove_name("box", i);
   CHECK(unlink("./sender0.sock") == 0 && getcwd(folder, sizeof folder) && rmdir(folder) == 0);
 }
 
