@@ -84,17 +84,30 @@ class Peers(Outside):
         self.peer.settimeout(support.PATIENCE)
         self.heard = []
 
+    def hear(self):
+        line = self.peer.recv(100)
+        self.assertTrue(line)
+        self.heard += [int(number) for number in line.split()]
+        return line
+
     def answer(self, count):
         """Lets the program go on for that many ticks."""
         for _ in range(count):
-            line = self.peer.recv(100)
-            self.assertTrue(line)
-            self.heard += [int(number) for number in line.split()]
-            self.peer.sendall(line)
+            self.peer.sendall(self.hear())
+
+    def answer_once_with(self, name):
+        """One tick; the program finds that file at its end, for it waits for the answer while the file is made."""
+        line = self.hear()
+        self.touch(name)
+        self.peer.sendall(line)
 
     def test_that_are_still_there_are_kept_and_told_of(self):
-        self.answer(5)
+        # Between two ticks: one that goes back to waiting for an answer to what was answered would wait for ever.
+        self.answer(4)
+        self.answer_once_with("pause")
+        self.wait_until_said(f"tick {self.heard[-1]}")
         first = self.session.snapshot()
+        os.unlink(self.path("work", "pause"))
         self.answer(10)
         outcome = self.session.run("rewind", first)
         self.assertEqual(outcome.status, 0, outcome.message)
@@ -106,8 +119,7 @@ class Peers(Outside):
     def test_that_were_closed_since_are_seen_as_reset(self):
         self.answer(5)
         first = self.session.snapshot()
-        self.touch("close")
-        self.answer(1)
+        self.answer_once_with("close")
         self.wait_until_said("closed")
         os.unlink(self.path("work", "close"))
         outcome = self.session.run("rewind", first)
