@@ -83,7 +83,7 @@ static void find_file(struct socket_state *s, const struct unix_diag *d) {
 }
 
 char *socket_file_of(pid_t pid, int fd, ino_t inode, ino_t *ret_file) {
-  struct unix_own own = {0};
+  struct unix_own own = {.way = -1};
   struct socket_state s = {.holder = pid, .own = &own};
   struct unix_diag now;
   socklen_t size = sizeof s.type;
@@ -128,7 +128,8 @@ static void take_diag(struct socket_state *s, struct unix_diag *d) {
 
 static int unix_capture(struct sockets *all, struct socket_state *s, int fd, struct error *e) {
   struct unix_diag d;
-  s->own = must_alloc(sizeof(struct unix_own));
+  struct unix_own *own = s->own = must_alloc(sizeof *own);
+  *own = (struct unix_own){.way = -1};
   int r = unix_read_diag(s->inode, &d);
   if (r == -ENOENT)
     return refuse(s, "that cannot be looked into (of another network namespace, perhaps)", "close it first", e);
@@ -295,8 +296,9 @@ static bool is_still(const struct sockets *all, struct socket_state *s, const st
     return false;
   if (s->has_error && !has_error(s->now))
     return false;
+  // Nobody can be put into the backlog of one that no name leads to.
   if (s->listens)
-    return true;
+    return !unix_has_path(&s->name) || unix_own(s)->file_mode || unix_backlog_is_same(all, s);
   return unix_is_connected_kind(s) ? is_connection_kept(all, s, now) : is_datagram_kept(all, s, now);
 }
 
@@ -313,6 +315,7 @@ static void unix_done(struct socket_state *s) {
   struct unix_own *own = unix_own(s);
   if (!own)
     return;
+  unix_forget_way(own);
   free(own->folder);
   free(own->waiting_inode);
   free(own);
@@ -328,7 +331,7 @@ static void unix_describe(const struct socket_state *s, Snapback__Image__Socket 
 static void unix_recreate(struct socket_state *s, const Snapback__Image__Socket *from) {
   struct unix_own *own = must_alloc(sizeof *own);
   *own = (struct unix_own){
-      .has_peer = s->peer_kind != SOCKET_PEER_NONE, .is_bound = from->bound, .file_mode = from->file_mode};
+      .has_peer = s->peer_kind != SOCKET_PEER_NONE, .is_bound = from->bound, .file_mode = from->file_mode, .way = -1};
   own->folder = *from->folder ? must_strdup(from->folder) : NULL;
   own->waiting_inode = must_alloc((s->waiting_count + 1) * sizeof *own->waiting_inode);
   s->own = own;

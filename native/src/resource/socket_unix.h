@@ -13,6 +13,7 @@ struct unix_own {
   bool is_bound;         // its name is its own; one that was accepted has the name of the one that listened
   mode_t file_mode;      // of its name in the file system; 0: it has none there (any more)
   ino_t *waiting_inode;  // of those in its backlog
+  int way;               // O_PATH, in a rewind: to one whose file has gone from its name already; -1: none
 };
 
 static inline struct unix_own *unix_own(const struct socket_state *s) { return s->own; }
@@ -39,6 +40,8 @@ const char *unix_path_of(const struct socket_name *name);
 char *unix_full_path(const struct socket_name *name, const char *folder);  // the caller frees it
 int unix_bind(int fd, const struct socket_name *name, const char *folder);
 int unix_connect_to(int fd, const struct socket_name *name, const char *folder);
+int unix_reach(int fd, const struct socket_state *s);  // connects to it, and to no other one that has its name now
+void unix_forget_way(struct unix_own *own);
 
 // Whatever has the path makes way for the moment. `ret_aside`: where it is; NULL: there was nothing.
 int unix_set_aside(const char *path, char **ret_aside);

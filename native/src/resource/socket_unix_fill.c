@@ -23,7 +23,7 @@ static int accept_all(int listening) {
 static int connect_to_waiting(const struct socket_state *client, const struct socket_state *listening) {
   int flags = fcntl(client->now, F_GETFL);
   (void)fcntl(client->now, F_SETFL, flags | O_NONBLOCK);
-  int r = unix_connect_to(client->now, &listening->name, unix_own(listening)->folder);
+  int r = unix_reach(client->now, listening);
   (void)fcntl(client->now, F_SETFL, flags);
   return r;
 }
@@ -74,7 +74,9 @@ static int connect_datagrams(struct sockets *all, struct socket_state *s) {
   case SOCKET_PEER_NONE:
     return s->is_kept ? disconnect(s->now) : 0;
   case SOCKET_PEER_INSIDE:
-    return peer->name.size ? unix_connect_to(s->now, &peer->name, unix_own(peer)->folder) : 0;
+    if (peer->name.size && unix_reach(s->now, peer) < 0)
+      sockets_note(all, "a socket of process %d is no longer connected: no name leads to its peer", s->holder);
+    return 0;
   case SOCKET_PEER_OUTSIDE:
     if (!s->peer_name.size || unix_connect_to(s->now, &s->peer_name, NULL) < 0)
       sockets_note(all, "a socket of process %d is no longer connected: whom it was connected to is not there",
@@ -179,6 +181,7 @@ int unix_finish(struct sockets *all, struct socket_state *s, struct error *e) {
   (void)all;
   if (s->other_end >= 0)
     close_other_end(s);
+  unix_forget_way(unix_own(s));
   unsigned missing = s->shutdown & ~shutdown_now(s);
   int r = 0;
   if (missing & SOCKET_NO_SEND && shutdown(s->now, SHUT_WR) < 0 && errno != ENOTCONN)

@@ -55,6 +55,26 @@ int unix_connect_to(int fd, const struct socket_name *name, const char *folder) 
   return in_folder(folder, connect, fd, name);
 }
 
+// A file is reached by its pin also when it has no name any more.
+int unix_reach(int fd, const struct socket_state *s) {
+  const struct unix_own *own = unix_own(s);
+  if (!unix_has_path(&s->name) || own->file_mode)
+    return unix_connect_to(fd, &s->name, own->folder);
+  if (own->way < 0)
+    return -ENOENT;
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct socket_name name = {.size = sizeof address};
+  (void)snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", own->way);
+  memcpy(&name.address, &address, sizeof address);
+  return unix_connect_to(fd, &name, NULL);
+}
+
+void unix_forget_way(struct unix_own *own) {
+  if (own->way >= 0)
+    (void)close(own->way);
+  own->way = -1;
+}
+
 // Whatever has the name in the file system makes way for the moment. `ret_aside`: where it is; NULL: there was nothing.
 int unix_set_aside(const char *path, char **ret_aside) {
   struct stat st;
@@ -148,7 +168,7 @@ int unix_check(const Snapback__Image__Socket *from, struct error *e) {
 
 // The name of one that has been closed since may still lead to what was left of it; or to another one's.
 static int bind_in_file_system(struct socket_state *s) {
-  const struct unix_own *own = unix_own(s);
+  struct unix_own *own = unix_own(s);
   _cleanup_free_ char *path = unix_full_path(&s->name, own->folder);
   char *aside;
   int r = unix_set_aside(path, &aside);
@@ -161,8 +181,11 @@ static int bind_in_file_system(struct socket_state *s) {
     free(aside);
     return 0;
   }
-  if (r == 0)
+  if (r == 0) {
+    unix_forget_way(own);
+    own->way = open(path, O_PATH | O_CLOEXEC);
     (void)unlink(path);
+  }
   unix_take_back(path, aside);
   return r;
 }
