@@ -136,6 +136,7 @@ done
     def test_pipelines_of_bash(self):
         self.pipelines("bash")
 
+    # `wait` could tell of the stop of %2, so it goes on first.
     JOBS = """
 set -m
 log=$PWD/result
@@ -147,6 +148,8 @@ for n in $(seq 60); do
   [ "$(jobs -pr | wc -l)" -eq 2 ] || { jobs > jobs.wrong; exit 4; }
   [ "$(jobs -ps | wc -l)" -eq 1 ] || { jobs > jobs.wrong; exit 5; }
 done
+kill -CONT %2
+while [ "$(jobs -ps | wc -l)" -gt 0 ]; do sleep 0.01; done
 kill %1 %3 %2
 wait $p1; [ $? -eq 143 ] || exit 6
 wait $p2; [ $? -eq 143 ] || exit 7

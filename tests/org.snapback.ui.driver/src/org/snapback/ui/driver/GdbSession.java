@@ -169,16 +169,20 @@ public final class GdbSession {
             throw new AssertionError("The session cannot be ended: " + e.getMessage(), e);
         }
         EventLoop.await("the session to end", launch::isTerminated);
-        EventLoop.await("the workbench to have looked at the last stop", () -> !looksAtStops());
+        EventLoop.await("the workbench to have looked at the last stop", () -> !looksAtLaunches());
         DebugPlugin.getDefault().getLaunchManager().removeLaunch(launch);
+        EventLoop.drain();
+        EventLoop.await("the workbench to have let go of the launch", () -> !looksAtLaunches());
         configuration.delete();
         EventLoop.drain();
     }
 
-    /** The debug platform reads the configuration of what has stopped, in jobs, and logs an error when that is gone. */
-    private static boolean looksAtStops() {
+    /** The debug platform reads the configuration of what it shows, in jobs, and logs an error when that is gone. */
+    private static boolean looksAtLaunches() {
         return Stream.of(Job.getJobManager().find(null))
                 .map(job -> job.getClass().getName())
-                .anyMatch(name -> name.contains("PerspectiveManager") || name.contains("EventDispatchJob"));
+                .anyMatch(name -> name.contains("PerspectiveManager")
+                        || name.contains("EventDispatchJob")
+                        || name.startsWith("org.eclipse.debug.internal.ui.model."));
     }
 }
