@@ -131,6 +131,8 @@ static void begin_list(void) {
 
 // One at a time, past the buffer of the C library.
 static void read_list(void) {
+  if (getenv("LIVE_KILLED"))  // a restart may go on at another place: docs/limits.md
+    return;
   struct {
     uint64_t inode, offset;
     unsigned short length;
