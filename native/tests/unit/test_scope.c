@@ -17,7 +17,7 @@ struct family {
 };
 
 _Noreturn static void wait_to_be_ended(void) {
-  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);  // should the test itself be killed
   for (;;)
     (void)pause();
 }
@@ -42,6 +42,7 @@ static struct family make_family(void) {
 }
 
 static void end_family(struct family f) {
+  (void)kill(f.child, SIGKILL);
   (void)kill(f.parent, SIGKILL);
   assert_int_equal(waitpid(f.parent, NULL, 0), f.parent);
 }
