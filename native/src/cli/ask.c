@@ -45,6 +45,23 @@ int ask_snapshot(struct connection *c, const char *text, uint64_t *ret_id, struc
                    text, connection_session(c));
 }
 
+int ask_for_end(const struct command *self, int argc, char **argv, Request *request) {
+  const char *session = NULL;
+  const struct option_row rows[] = {{"session", 's', &session, NULL}, {0}};
+  int r = options_parse(self, rows, true, &argc, &argv);
+  if (r)
+    return r;
+  if (argc > 0)
+    return command_usage_error(self, "%s: what is '%s'? A session is named by -s", self->name, argv[0]);
+  struct error e = {0};
+  _cleanup_connection_ struct connection *c = NULL;
+  _cleanup_reply_ Reply *reply = NULL;
+  if (connection_open(session, &c, &e) || connection_call(c, request, &reply, &e))
+    return command_failed(&e);
+  connection_wait_end(c);
+  return EXIT_OK;
+}
+
 char *text_of_bytes(uint64_t bytes) {
   static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
   double amount = (double)bytes / 1024;

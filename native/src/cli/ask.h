@@ -25,6 +25,9 @@ int ask_snapshot(struct connection *c, const char *text, uint64_t *ret_id, struc
 int ask_list(struct connection *c, Reply **ret, struct error *e);
 int ask_status(struct connection *c, Reply **ret, struct error *e);
 
+// A whole command that makes a request after which the session ends, and waits for that. Its only option is -s.
+int ask_for_end(const struct command *self, int argc, char **argv, Request *request);
+
 // "12.3 MiB" / "19:03:12", with its day when that is not today. The caller frees both.
 char *text_of_bytes(uint64_t bytes);
 char *text_of_time(uint64_t utc_ms);

@@ -427,14 +427,20 @@ int engine_rewind(struct engine *g, struct snapshot *whole, struct rewind_report
   return r;
 }
 
+// Whatever of it is held is left to the caller.
+static int rewind_for_debugger(struct tree_rewinding *t) {
+  int r = check_templates(t->whole, t->e) < 0 || begin(t) < 0 || change(t) < 0 ? -1 : 0;
+  connections_rewound(t->whole, t->report);
+  files_rewound(t->whole, t->report);
+  if (r < 0 && t->is_changed)
+    end_all(t);
+  return r;
+}
+
 int tree_rewind_around(struct engine *g, struct snapshot *whole, struct frozen *first, struct rewind_report *report,
                        struct executor **ret_main, struct error *e) {
   struct tree_rewinding t = {.engine = g, .whole = whole, .first = first, .report = report, .e = e};
-  int r = check_templates(whole, e) < 0 || begin(&t) < 0 || change(&t) < 0 ? -1 : 0;
-  connections_rewound(whole, report);
-  files_rewound(whole, report);
-  if (r < 0 && t.is_changed)
-    end_all(&t);
+  int r = rewind_for_debugger(&t);
   if (r == 0) {
     *ret_main = t.part[0].w.main;
     t.part[0].w.main = NULL;
@@ -447,11 +453,7 @@ int tree_rebuild(struct engine *g, struct snapshot *whole, struct frozen *ret, s
                  struct error *e) {
   struct tree_rewinding t = {.engine = g, .whole = whole, .report = report, .e = e};
   *report = (struct rewind_report){0};
-  int r = check_templates(whole, e) < 0 || begin(&t) < 0 || change(&t) < 0 ? -1 : 0;
-  connections_rewound(whole, report);
-  files_rewound(whole, report);
-  if (r < 0 && t.is_changed)
-    end_all(&t);
+  int r = rewind_for_debugger(&t);
   if (r == 0) {
     *ret = t.part[0].frozen;
     t.part[0].frozen = (struct frozen){0};
