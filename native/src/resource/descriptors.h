@@ -102,6 +102,8 @@ int descriptors_restore_sets(struct executor *x, const struct descriptors *all, 
 int descriptor_replace(struct executor *x, const struct descriptors *all, const struct descriptor *d, int fd,
                        struct error *e);
 
+// The one of that number; NULL: none.
+const struct descriptor *descriptors_find(const struct descriptors *all, int fd);
 // Link, stat and fdinfo of one descriptor, which the caller frees. 0 or -errno.
 int descriptor_read(pid_t pid, int fd, struct descriptor *ret);
 // Whether a living descriptor can be what one of the snapshot was.

@@ -8,19 +8,12 @@
 #include <sys/types.h>
 
 #include "resource/descriptors.h"
+#include "resource/open_files.h"
 
 // ---- while a session is captured ----
 
-// One open file that was met, sorted so that it is found again quickly.
-struct met_file {
-  uint64_t device, inode;
-  pid_t pid;  // who has it, and under which number
-  int fd;
-  uint32_t number, users;
-};
 struct file_census {
-  struct met_file *item;
-  size_t count, capacity;
+  struct open_files met;
   bool is_settled;  // sorted by number
 };
 
@@ -36,7 +29,8 @@ void file_census_done(struct file_census *c);
 struct shared_files {
   int *fd;
   size_t count;
-  pid_t made;  // a process that has its parent's descriptors for now; 0: none
+  struct open_files met;  // those chosen
+  pid_t made;             // a process that has its parent's descriptors for now; 0: none
 };
 
 // Chooses what a process still has of them.
