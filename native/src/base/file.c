@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
 
-int file_read_at(int dir_fd, const char *path, size_t limit, char **ret_text, size_t *ret_size) {
+// At most `step` bytes at a time.
+static int read_steps(int dir_fd, const char *path, size_t step, size_t limit, char **ret_text, size_t *ret_size) {
   _cleanup_fd_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return -errno;
@@ -20,7 +22,8 @@ int file_read_at(int dir_fd, const char *path, size_t limit, char **ret_text, si
       capacity *= 2;
       text = must_realloc(text, capacity, 1);
     }
-    ssize_t k = read(fd, text + n, capacity - n - 1);
+    size_t room = capacity - n - 1;
+    ssize_t k = read(fd, text + n, room < step ? room : step);
     if (k < 0 && errno == EINTR)
       continue;
     if (k < 0)
@@ -36,6 +39,14 @@ int file_read_at(int dir_fd, const char *path, size_t limit, char **ret_text, si
   if (ret_size)
     *ret_size = n;
   return 0;
+}
+
+int file_read_at(int dir_fd, const char *path, size_t limit, char **ret_text, size_t *ret_size) {
+  return read_steps(dir_fd, path, SIZE_MAX, limit, ret_text, ret_size);
+}
+
+int file_read_records(const char *path, size_t record, size_t limit, char **ret_text) {
+  return read_steps(AT_FDCWD, path, record, limit, ret_text, NULL);
 }
 
 int file_read(const char *path, size_t limit, char **ret_text, size_t *ret_size) {

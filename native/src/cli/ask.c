@@ -7,9 +7,10 @@
 
 #include "base/memory.h"
 
-int ask_list(struct connection *c, Reply **ret, struct error *e) {
+int ask_list(struct connection *c, bool measured, Reply **ret, struct error *e) {
   Snapback__Control__ListRequest list = SNAPBACK__CONTROL__LIST_REQUEST__INIT;
   Request request = SNAPBACK__CONTROL__REQUEST__INIT;
+  list.unmeasured = !measured;
   request.verb_case = SNAPBACK__CONTROL__REQUEST__VERB_LIST;
   request.list = &list;
   return connection_call(c, &request, ret, e);
@@ -25,7 +26,7 @@ int ask_status(struct connection *c, Reply **ret, struct error *e) {
 
 int ask_snapshot(struct connection *c, const char *text, uint64_t *ret_id, struct error *e) {
   _cleanup_reply_ Reply *reply = NULL;
-  if (ask_list(c, &reply, e))
+  if (ask_list(c, false, &reply, e))
     return -1;
   unsigned long number = 0;
   bool is_number = command_number(text, UINT32_MAX, &number) == 0;

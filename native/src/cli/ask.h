@@ -2,6 +2,7 @@
 // What the commands that ask a session have in common.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cli/command.h"
@@ -22,7 +23,7 @@ static inline void cleanup_reply(Reply **r) {
 
 // The snapshot that `text` names: by its number, else the newest of that name.
 int ask_snapshot(struct connection *c, const char *text, uint64_t *ret_id, struct error *e);
-int ask_list(struct connection *c, Reply **ret, struct error *e);
+int ask_list(struct connection *c, bool measured, Reply **ret, struct error *e);
 int ask_status(struct connection *c, Reply **ret, struct error *e);
 
 // A whole command that makes a request after which the session ends, and waits for that. Its only option is -s.

@@ -52,7 +52,7 @@ static int run(const struct command *self, int argc, char **argv) {
   struct error e = {0};
   _cleanup_connection_ struct connection *c = NULL;
   _cleanup_reply_ Reply *reply = NULL;
-  if (connection_open(session, &c, &e) || ask_list(c, &reply, &e))
+  if (connection_open(session, &c, &e) || ask_list(c, true, &reply, &e))
     return command_failed(&e);
   if (json) {
     json_message(stdout, &reply->list->base);

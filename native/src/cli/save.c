@@ -109,7 +109,7 @@ int save_and_report(struct connection *c, SaveRequest *save, struct error *e) {
 
 static int last_snapshot(struct connection *c, uint64_t *ret, struct error *e) {
   _cleanup_reply_ Reply *reply = NULL;
-  if (ask_list(c, &reply, e))
+  if (ask_list(c, false, &reply, e))
     return -1;
   size_t n = reply->list->n_snapshot;
   *ret = n ? reply->list->snapshot[n - 1]->id : 0;

@@ -90,8 +90,10 @@ void snapshot_facts(const struct snapshot *s, struct snapshot_facts *ret) {
       .pause_us = s->pause_us,
       .pc = arch_pc(&s->process[0]->thread[0].registers),
   };
-  for (size_t i = 0; i < s->processes; i++)
+  for (size_t i = 0; i < s->processes; i++) {
     ret->threads += (unsigned)s->process[i]->threads;
+    ret->copied += s->process[i]->shared.bytes;
+  }
 }
 
 static uint64_t kilobytes_of(const char *text, const char *key) {

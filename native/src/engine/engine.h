@@ -36,6 +36,7 @@ struct snapshot_facts {
   unsigned threads;
   uint64_t pause_us;  // how long the program stood still
   uint64_t pc;        // of the main thread
+  uint64_t copied;    // bytes of shared memory, which the snapshot has copies of
 };
 void snapshot_facts(const struct snapshot *s, struct snapshot_facts *ret);
 uint64_t

@@ -19,6 +19,7 @@ struct saving {
   struct image_writer *writer;
   struct pages_plan *plan;  // one a process
   struct file_sources sources;
+  struct flags_reading *flags;
   uint64_t bytes;
 };
 
@@ -89,7 +90,7 @@ static int open_writer(struct saving *v, int (*progress)(void *, uint64_t, uint6
 static int finish(struct saving *v, struct save_result *ret, struct error *e) {
   memcpy(ret->image, image_writer_id(v->writer), IMAGE_ID);
   ret->memory_bytes = v->bytes;
-  if (image_writer_finish(v->writer, v->d.image, &ret->bytes, e) < 0)
+  if (save_flags_end(&v->flags, e) < 0 || image_writer_finish(v->writer, v->d.image, &ret->bytes, e) < 0)
     return -1;
   bool builds = v->d.image->n_ancestor > 0;
   (void)snprintf(ret->parent, sizeof ret->parent, "%s", builds ? image_path(v->parent) : "");
@@ -97,6 +98,8 @@ static int finish(struct saving *v, struct save_result *ret, struct error *e) {
 }
 
 static void done(struct saving *v) {
+  struct error ignored = {0};
+  (void)save_flags_end(&v->flags, &ignored);
   image_writer_free(v->writer);
   for (size_t i = 0; v->plan && i < v->count; i++)
     pages_plan_done(&v->plan[i]);
@@ -113,8 +116,8 @@ int save_write(struct process_state *const *list, size_t count, const struct sav
                struct save_result *ret, struct error *e) {
   struct saving v = {.list = list, .count = count, .options = o, .known = known};
   int r = check_templates(&v, e) < 0 || save_describe(list, count, o, &v.d, e) < 0 ||
-                  open_writer(&v, progress, data, e) < 0 || plan_processes(&v, e) < 0 || write_all(&v, e) < 0 ||
-                  finish(&v, ret, e) < 0
+                  save_flags_begin(list, count, v.d.image, &v.flags, e) < 0 || open_writer(&v, progress, data, e) < 0 ||
+                  plan_processes(&v, e) < 0 || write_all(&v, e) < 0 || finish(&v, ret, e) < 0
               ? -1
               : 0;
   // A template that is killed meanwhile makes reading fail: that is what is to be told.

@@ -12,7 +12,6 @@
 #include "base/memory.h"
 #include "engine/host.h"
 #include "engine/save_state.h"
-#include "proc/map_flags.h"
 #include "proc/memory_fields.h"
 
 typedef Snapback__Image__Process Process;
@@ -32,14 +31,6 @@ static Snapback__Image__MappingKind kind_of(const struct mapping *m) {
   return m->inode ? KIND(FILE_PRIVATE) : KIND(ANONYMOUS);
 }
 
-static void describe_flags(Snapback__Image__Mapping *mapping, const struct map_flags *flags) {
-  if (!flags)
-    return;
-  mapping->flags = (uint32_t)flags->flags;
-  for (size_t i = 0; i < flags->advices; i++)
-    APPEND(mapping->advice, mapping->n_advice, (uint32_t)flags->advice[i]);
-}
-
 static Snapback__Image__Mapping *describe_mapping(const struct describing *d, const struct mapping *m) {
   Snapback__Image__Mapping *mapping = NEW(Mapping, MAPPING);
   mapping->start = m->start;
@@ -55,20 +46,9 @@ static Snapback__Image__Mapping *describe_mapping(const struct describing *d, co
   return mapping;
 }
 
-static int describe_mappings(const struct describing *d, const struct process_state *s, const struct mappings *maps,
-                             Process *p, struct error *e) {
-  _cleanup_free_ struct map_flags *flags = NULL;
-  size_t count = 0;
-  int r = map_flags_read(s->template.pid, &flags, &count);
-  if (r < 0)
-    return error_set_errno(e, r, "cannot read how the mappings of process %d were made", s->pid);
-  for (size_t i = 0; i < maps->count; i++) {
-    Snapback__Image__Mapping *mapping = describe_mapping(d, &maps->item[i]);
-    if (mapping->kind != KIND(SYSTEM_V))
-      describe_flags(mapping, map_flags_at(flags, count, mapping->start));
-    APPEND(p->mapping, p->n_mapping, mapping);
-  }
-  return 0;
+static void describe_mappings(const struct describing *d, const struct mappings *maps, Process *p) {
+  for (size_t i = 0; i < maps->count; i++)
+    APPEND(p->mapping, p->n_mapping, describe_mapping(d, &maps->item[i]));
 }
 
 static void describe_kept_out(const struct process_state *s, Process *p) {
@@ -184,7 +164,9 @@ int save_describe_process(struct describing *d, const struct process_state *s, s
   application_describe(s, p);
   shared_memory_describe(d, &s->shared, &maps, &s->descriptors);
   descriptors_describe(d, &s->descriptors, p);
-  r = save_describe_memory_fields(s, p, e) < 0 || describe_mappings(d, s, &maps, p, e) < 0 ? -1 : 0;
+  r = save_describe_memory_fields(s, p, e);
+  if (r == 0)
+    describe_mappings(d, &maps, p);
   if (r == 0)
     save_describe_threads(s, &maps, p);
   mappings_done(&maps);

@@ -37,7 +37,13 @@ int save_describe_process(struct describing *d, const struct process_state *s, s
 void save_describe_relatives(const struct describing *d, const struct process_state *s, Snapback__Image__Process *p);
 int save_describe_memory_fields(const struct process_state *s, Snapback__Image__Process *p, struct error *e);
 void save_describe_threads(const struct process_state *s, const struct mappings *maps, Snapback__Image__Process *p);
-const char *save_call_name(long number);  // of a system call; NULL: unknown
+// save_flags.c: of the mappings that have been described, their `flags` and `advice`, which nobody may read before the
+// end.
+struct flags_reading;
+int save_flags_begin(struct process_state *const *list, size_t count, Snapback__Image__Image *image,
+                     struct flags_reading **ret, struct error *e);
+int save_flags_end(struct flags_reading **reading, struct error *e);  // also of none
+const char *save_call_name(long number);                              // of a system call; NULL: unknown
 
 // save_pages.c: the private memory of one process.
 struct pages_source {

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { SMAPS_MAX = 1024 * 1024 * 1024 };
+enum { SMAPS_MAX = 1024 * 1024 * 1024, SMAPS_RECORD = 512 };
 
 // The letters of "VmFlags:", proc(5).
 static const struct {
@@ -63,7 +63,7 @@ int map_flags_read(pid_t pid, struct map_flags **ret, size_t *ret_count) {
   char path[64];
   _cleanup_free_ char *text = NULL;
   (void)snprintf(path, sizeof path, "/proc/%d/smaps", pid);
-  int r = file_read(path, SMAPS_MAX, &text, NULL);
+  int r = file_read_records(path, SMAPS_RECORD, SMAPS_MAX, &text);
   return r < 0 ? r : map_flags_parse(text, ret, ret_count);
 }
 

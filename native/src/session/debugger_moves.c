@@ -107,7 +107,7 @@ struct snapshot_entry *held_entry(const char *name, struct snapshot *inferior, p
   entry->place.pc = facts.pc;
   entry->pids[0] = facts.pid;
   entry->pid_count = 1;
-  entry->memory = snapshot_memory(inferior);
+  entry->memory = facts.copied;
   return entry;
 }
 

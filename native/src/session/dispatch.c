@@ -115,7 +115,8 @@ static int on_status(struct call *call) {
 
 static int on_list(struct call *call) {
   struct session *s = call->session;
-  (void)measure_templates(s);
+  if (!call->request->list->unmeasured)
+    (void)measure_templates(s);
   _cleanup_free_ struct snapshot_message *messages = must_alloc(s->count * sizeof *messages);
   _cleanup_free_ Snapback__Control__Snapshot **pointers = must_alloc(s->count * sizeof *pointers);
   for (unsigned i = 0; i < s->count; i++) {

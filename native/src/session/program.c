@@ -55,7 +55,7 @@ static struct snapshot_entry *entry_of(struct snapshot *snapshot, const struct r
   entry->place.reason = must_strdup(p->stopped ? "stopped" : "running");
   entry->pids[0] = facts.pid;
   entry->pid_count = 1;
-  entry->memory = snapshot_memory(snapshot);
+  entry->memory = facts.copied;
   return entry;
 }
 
