@@ -7,7 +7,7 @@
 #include "proc/status.h"
 
 int attributes_capture(struct executor *main, struct process_state *s, struct error *e) {
-  return memory_locks_read(main, &s->locks, e) < 0 ? -1 : process_attributes_read(main, &s->attributes, e);
+  return memory_locks_read(main, &s->locks, e) < 0 ? -1 : process_attributes_read(s->pid, &s->attributes, e);
 }
 
 int locks_put_back(struct process_state *s, struct executor *main, struct error *e) {

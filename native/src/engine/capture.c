@@ -63,7 +63,7 @@ static uint64_t read_clock(clockid_t clock) {
   return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static int capture_identity(struct process_state *s, struct executor *main, struct error *e) {
+static int capture_identity(struct process_state *s, struct error *e) {
   int r = executable_of(s->pid, &s->executable_device, &s->executable_inode);
   if (r == 0)
     r = auxiliary_vector_of(s->pid, &s->auxiliary_vector, &s->auxiliary_size);
@@ -71,16 +71,13 @@ static int capture_identity(struct process_state *s, struct executor *main, stru
     return error_set_errno(e, r, "cannot find the executable of process %d", s->pid);
   s->monotonic_ns = read_clock(CLOCK_MONOTONIC);
   s->boottime_ns = read_clock(CLOCK_BOOTTIME);
-  struct process_status status;
-  s->parent = status_read(s->pid, &status) == 0 ? status.parent : 0;
+  s->parent = s->status.parent;
   s->identity = lineage_identify(s->engine, s->pid);
   s->group = getpgid(s->pid);
   s->session = getsid(s->pid);
   _cleanup_fd_ int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
   s->was_foreground = !s->engine->on_host && terminal >= 0 && s->group > 0 && tcgetpgrp(terminal) == s->group;
-  int64_t brk = executor_call(main, e, SYS_brk, 0, 0, 0, 0, 0, 0);
-  s->brk = (uint64_t)brk;
-  return brk < 0 ? -1 : 0;
+  return 0;
 }
 
 static int capture_shared_memory(struct process_state *s, struct executor *main, const struct mappings *maps,
@@ -91,16 +88,16 @@ static int capture_shared_memory(struct process_state *s, struct executor *main,
   return shared_memory_capture(main, maps, &s->descriptors, &s->shared, e);
 }
 
-static int capture_pages(struct process_state *s, struct executor *main, struct error *e) {
+static int capture_pages(struct process_state *s, struct executor *main, const struct mappings *maps, struct error *e) {
   struct engine *g = s->engine;
   int r = fault(FAULT_capture_pages);
   if (r < 0)
     return error_set_errno(e, r, "cannot read which pages of process %d have changed", s->pid);
   s->node = lineage_new(g, lineage_base(g, s->pid));
   s->compares = tree_shares_pages(g, s->pid) || tracking_merges_pages(s->pid);
-  if (lineage_note(s->node, s->pid, s->compares, executor_area(main), e) < 0)
+  if (lineage_note(s->node, s->pid, maps, s->compares, executor_area(main), e) < 0)
     return -1;
-  tracking_mark(g, main, e);
+  tracking_mark(g, main, maps, e);
   return 0;
 }
 
@@ -139,11 +136,11 @@ static int capture_with(struct frozen *f, struct process_state *s, struct execut
   if (r < 0)
     return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
   r = reap_ended_templates(s->engine, main, e) < 0 || capture_descriptors(s, e) < 0 ||
-              working_directory_capture(s->pid, &s->directory, e) < 0 || capture_shared_memory(s, main, &maps, e) < 0 ||
-              files_capture(s, &maps, e) < 0 || threads_capture(f, main, s, e) < 0 ||
-              capture_identity(s, main, e) < 0 || relatives_capture(s, main, e) < 0 ||
-              attributes_capture(main, s, e) < 0 || zombies_capture(s, main, e) < 0 || capture_pages(s, main, e) < 0 ||
-              template_make_whole(f, main, sibling, &maps, s, e) < 0
+              working_directory_capture(s->pid, s->status.umask, &s->directory, e) < 0 ||
+              capture_shared_memory(s, main, &maps, e) < 0 || files_capture(s, &maps, e) < 0 ||
+              threads_capture(f, main, s, e) < 0 || capture_identity(s, e) < 0 || inside_capture(s, main, e) < 0 ||
+              attributes_capture(main, s, e) < 0 || zombies_capture(s, main, e) < 0 ||
+              capture_pages(s, main, &maps, e) < 0 || template_make_whole(f, main, sibling, &maps, s, e) < 0
           ? -1
           : 0;
   mappings_done(&maps);
@@ -152,9 +149,12 @@ static int capture_with(struct frozen *f, struct process_state *s, struct execut
 
 int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e) {
   struct executor *main;
-  if (application_check(s, e) < 0 || survey_filter(s->pid, e) < 0 || objects_capture(s, e) < 0)
+  int r = status_read(s->pid, &s->status);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read the status of process %d", s->pid);
+  if (application_check(s, e) < 0 || survey_filter(s->pid, &s->status, e) < 0 || objects_capture(s, e) < 0)
     return -1;
-  int r = fault(FAULT_capture_area);
+  r = fault(FAULT_capture_area);
   if (r < 0)
     return error_set_errno(e, r, "cannot map memory into process %d", s->pid);
   r = s->engine->on_host ? host_open(f, &main, e) : executor_open(f->tracer, s->pid, s->pid, NULL, &main, e);

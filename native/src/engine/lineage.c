@@ -169,22 +169,18 @@ static int note_mapping(struct lineage *n, int pagemap, bool unsure, const struc
   return 0;
 }
 
-int lineage_note(struct lineage *n, pid_t pid, bool unsure, uint64_t skip, struct error *e) {
+int lineage_note(struct lineage *n, pid_t pid, const struct mappings *maps, bool unsure, uint64_t skip,
+                 struct error *e) {
   if (!n->base)
     return 0;
-  struct mappings maps;
-  int r = mappings_read(pid, &maps);
-  if (r < 0)
-    return error_set_errno(e, r, "cannot read the mappings of process %d", pid);
   _cleanup_fd_ int pagemap = pagemap_open(pid);
   _cleanup_free_ uint64_t *words = must_alloc(CHUNK * sizeof *words);
-  r = pagemap < 0 ? pagemap : 0;
-  for (size_t i = 0; r == 0 && i < maps.count; i++) {
-    const struct mapping *m = &maps.item[i];
+  int r = pagemap < 0 ? pagemap : 0;
+  for (size_t i = 0; r == 0 && i < maps->count; i++) {
+    const struct mapping *m = &maps->item[i];
     if (!m->shared && !mapping_is_special(m) && m->start < arch_user_end && m->start != skip)
       r = note_mapping(n, pagemap, unsure, m, words);
   }
-  mappings_done(&maps);
   return r < 0 ? error_set_errno(e, r, "cannot read which pages of process %d have changed", pid) : 0;
 }
 

@@ -17,20 +17,6 @@
 #define PTRACE_EVENT_STOP 128
 #endif
 
-int relatives_capture(struct process_state *s, struct executor *main, struct error *e) {
-  struct batch *b = batch_new();
-  int reaper = 0, death = 0;
-  size_t at = batch_data(b, NULL, sizeof reaper), behind = batch_data(b, NULL, sizeof death);
-  (void)CALL(b, SYS_prctl, NUMBER(PR_GET_CHILD_SUBREAPER), POINTER(at), NUMBER(0), NUMBER(0), NUMBER(0));
-  (void)CALL(b, SYS_prctl, NUMBER(PR_GET_PDEATHSIG), POINTER(behind), NUMBER(0), NUMBER(0), NUMBER(0));
-  int r = executor_run(main, b, e);
-  memcpy(&reaper, batch_at(b, at), sizeof reaper);
-  memcpy(&death, batch_at(b, behind), sizeof death);
-  s->relatives = (struct relatives){.subreaper = reaper, .parent_death_signal = death};
-  batch_free(b);
-  return r;
-}
-
 int relatives_put_back(const struct process_state *s, struct executor *main, struct error *e) {
   struct batch *b = batch_new();
   (void)CALL(b, SYS_prctl, NUMBER(PR_SET_CHILD_SUBREAPER), NUMBER(s->relatives.subreaper));

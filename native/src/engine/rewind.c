@@ -98,11 +98,20 @@ static int join_pieces(struct rewinding *w, struct rewind_report *report, struct
   return r == 0 && is_new ? advice_put_back(w->s, w->main, e) : r;
 }
 
+static int mark_again(struct rewinding *w, struct error *e) {
+  struct mappings now;
+  int r = mappings_read(w->s->pid, &now);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read the mappings of process %d", w->s->pid);
+  tracking_mark(w->s->engine, w->main, &now, e);
+  mappings_done(&now);
+  return 0;
+}
+
 static int put_memory_back(struct rewinding *w, struct rewind_report *report, struct error *e) {
   if (pages_put_back(w->s, w->main, 0, arch_user_end, report, e) < 0)
     return -1;
-  tracking_mark(w->s->engine, w->main, e);
-  if (join_pieces(w, report, e) < 0)
+  if (mark_again(w, e) < 0 || join_pieces(w, report, e) < 0)
     return -1;
   return w->s->engine->debugger ? breakpoints_put_back(w->s, w->inserted, w->inserted_count, e) : 0;
 }
@@ -168,7 +177,10 @@ int rewind_prepare(struct frozen *f, struct process_state *s, struct rewinding *
   int r = fault(FAULT_rewind_plan);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
-  if (template_check(s, e) == 0 && survey_filter(s->pid, e) == 0 &&
+  struct process_status now;
+  if ((r = status_read(s->pid, &now)) < 0)
+    return error_set_errno(e, r, "cannot read the status of process %d", s->pid);
+  if (template_check(s, e) == 0 && survey_filter(s->pid, &now, e) == 0 &&
       shared_memory_check(s->pid, &s->shared, &s->descriptors, e) == 0 &&
       descriptors_plan(s->pid, &s->descriptors, &ret->plan, e) == 0 &&
       (!s->engine->debugger || breakpoints_find(s->pid, &ret->inserted, &ret->inserted_count, e) == 0) &&

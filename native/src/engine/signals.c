@@ -40,9 +40,13 @@ int signals_capture(struct frozen *f, struct executor *main, struct process_stat
     timers_done(&s->timers);
     if (timers_read(main, &before, e) < 0)
       return -1;
-    int r = read_pending(f, s, e) < 0 ? -1 : timers_read(main, &s->timers, e);
-    steady = r == 0 && timers_are_steady(&before, &s->timers);
-    timers_done(&before);
+    bool runs = timers_run(&before);
+    int r = read_pending(f, s, e) < 0 ? -1 : runs ? timers_read(main, &s->timers, e) : 0;
+    steady = r == 0 && (!runs || timers_are_steady(&before, &s->timers));
+    if (runs)
+      timers_done(&before);
+    else
+      s->timers = before;
     if (r < 0)
       return -1;
   }

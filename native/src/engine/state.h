@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "kernel/calls.h"
 #include "proc/maps.h"
+#include "proc/status.h"
 #include "resource/attributes.h"
 #include "resource/descriptors.h"
 #include "resource/kept_files.h"
@@ -112,6 +113,7 @@ struct process_state {
   uint64_t executable_device, executable_inode;
   char *auxiliary_vector;  // auxv of the process: another one after an exec
   size_t auxiliary_size;
+  struct process_status status;  // when it was held
   pid_t parent;
   uint64_t identity;     // see struct line
   pid_t group, session;  // 0: not in this namespace
@@ -320,12 +322,13 @@ void lineage_release(struct engine *g, struct lineage *n);
 uint64_t lineage_distance(const struct lineage *from, const struct lineage *to);
 void lineage_add(struct lineage *n, uint64_t start, uint64_t end);
 // `unsure`: the kernel cannot tell which pages have changed; all count as such.
-int lineage_note(struct lineage *n, pid_t pid, bool unsure, uint64_t skip, struct error *e);
+int lineage_note(struct lineage *n, pid_t pid, const struct mappings *maps, bool unsure, uint64_t skip,
+                 struct error *e);
 // Marks the words of pages in [start, end) that differ between `from` and `to` as exclusive.
 void lineage_mark(const struct lineage *from, const struct lineage *to, uint64_t start, uint64_t end, uint64_t *words);
 
 // tracking.c: which mappings are still those of the base.
-void tracking_mark(struct engine *g, struct executor *main, struct error *e);
+void tracking_mark(struct engine *g, struct executor *main, const struct mappings *maps, struct error *e);
 void tracking_forget(struct line *l);
 // The kernel merges equal pages of the process (KSM): a page that is shared may have changed all the same.
 bool tracking_merges_pages(pid_t pid);
@@ -356,8 +359,10 @@ int exec_copy(const struct process_state *s, const struct frozen *f, struct exec
 // The copy alone: it executes `path` and is held behind that. `x` is consumed.
 int exec_again(pid_t pid, struct executor *x, const char *path, struct error *e);
 
+// inside.c: what only the process itself can ask for.
+int inside_capture(struct process_state *s, struct executor *main, struct error *e);
+
 // relatives.c
-int relatives_capture(struct process_state *s, struct executor *main, struct error *e);
 int relatives_put_back(const struct process_state *s, struct executor *main, struct error *e);
 // Into its session and process group, in the process itself. What the kernel returned.
 int64_t relatives_take_place(struct executor *x, pid_t group, pid_t session, struct error *e);
@@ -377,7 +382,7 @@ int zombie_make(struct process_state *parent, struct executor *main, const struc
 // survey.c: refuses by name what cannot be captured.
 int survey_processes(const struct engine *g, pid_t pid, struct error *e);
 int survey_mappings(const struct engine *g, pid_t pid, const struct mappings *maps, struct error *e);
-int survey_filter(pid_t pid, struct error *e);
+int survey_filter(pid_t pid, const struct process_status *s, struct error *e);
 struct tree;
 int survey_sharing(const struct tree *t, struct error *e);  // what parents and children may not share
 int survey_timers(const struct process_state *s, struct error *e);

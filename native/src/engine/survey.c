@@ -61,14 +61,13 @@ int survey_mappings(const struct engine *g, pid_t pid, const struct mappings *ma
   return 0;
 }
 
-int survey_filter(pid_t pid, struct error *e) {
-  struct process_status s;
-  if (status_read(pid, &s) == 0 && s.seccomp)
+int survey_filter(pid_t pid, const struct process_status *s, struct error *e) {
+  if (s->seccomp)
     return error_set(
         e, ERROR_REFUSED,
         "process %d (%s) runs under a seccomp filter, which forbids the calls that a snapshot makes in it: "
         "switch its sandbox off",
-        pid, s.name);
+        pid, s->name);
   return 0;
 }
 

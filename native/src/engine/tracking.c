@@ -49,20 +49,16 @@ static int mark_all(int marker, const struct mappings *maps) {
   return result;
 }
 
-void tracking_mark(struct engine *g, struct executor *main, struct error *e) {
+void tracking_mark(struct engine *g, struct executor *main, const struct mappings *maps, struct error *e) {
   struct line *l = lineage_line(g, executor_pid(main));
-  struct mappings maps;
-  if (mappings_read(l->pid, &maps) < 0)
-    return;
   if (l->marker < 0)
     l->marker = make_marker(main, e);
-  if (l->marker >= 0 && mark_all(l->marker, &maps) == -ESRCH) {
+  if (l->marker >= 0 && mark_all(l->marker, maps) == -ESRCH) {
     tracking_forget(l);
     l->marker = make_marker(main, e);
     if (l->marker >= 0)
-      (void)mark_all(l->marker, &maps);
+      (void)mark_all(l->marker, maps);
   }
-  mappings_done(&maps);
 }
 
 void tracking_forget(struct line *l) {

@@ -91,8 +91,8 @@ int status_parse(const char *text, struct process_status *ret) {
   *ret = (struct process_status){0};
   for (const char *line = text; line && *line;) {
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-      size_t n = strlen(fields[i].key);
-      if (strncmp(line, fields[i].key, n) == 0)
+      size_t n = *line == *fields[i].key ? strlen(fields[i].key) : 0;
+      if (n && strncmp(line, fields[i].key, n) == 0)
         set_field(&fields[i], line + n + strspn(line + n, " \t"), ret);
     }
     line = strchr(line, '\n');

@@ -101,7 +101,9 @@ bool thread_attributes_are_lost(const struct thread_attributes *now, const struc
 
 // ---- processes ----
 
-int process_attributes_read(struct executor *x, struct process_attributes *ret, struct error *e);
+int process_attributes_read(pid_t pid, struct process_attributes *ret, struct error *e);  // but for its settings
+struct settings_reading process_settings_add_reading(struct batch *b);
+void process_settings_take(const struct batch *b, const struct settings_reading *r, struct setting *ret);
 bool process_limits_are_lost(pid_t pid, const struct process_attributes *then);
 
 // While a process is put together, no limit of its own is to be in the way.

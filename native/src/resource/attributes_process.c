@@ -67,18 +67,15 @@ static void set_number(pid_t pid, const char *file, long now, long then, const c
 
 // ---- all ----
 
-static int read_settings(struct executor *x, struct setting *ret, struct error *e) {
-  struct batch *b = batch_new();
-  struct settings_reading reading = settings_add_reading(b, process_settings, PROCESS_SETTINGS);
-  int r = executor_run(x, b, e);
-  if (r == 0)
-    settings_take(b, &reading, process_settings, PROCESS_SETTINGS, ret);
-  batch_free(b);
-  return r;
+struct settings_reading process_settings_add_reading(struct batch *b) {
+  return settings_add_reading(b, process_settings, PROCESS_SETTINGS);
 }
 
-int process_attributes_read(struct executor *x, struct process_attributes *ret, struct error *e) {
-  pid_t pid = executor_pid(x);
+void process_settings_take(const struct batch *b, const struct settings_reading *r, struct setting *ret) {
+  settings_take(b, r, process_settings, PROCESS_SETTINGS, ret);
+}
+
+int process_attributes_read(pid_t pid, struct process_attributes *ret, struct error *e) {
   int r = fault(FAULT_capture_attributes);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the attributes of process %d", pid);
@@ -86,7 +83,7 @@ int process_attributes_read(struct executor *x, struct process_attributes *ret, 
   ret->oom_score_adjustment = (int)number_of(pid, "oom_score_adj", 10);
   ret->core_filter = (unsigned)number_of(pid, "coredump_filter", 16);
   ret->is_known = ret->has_limits = true;
-  return read_settings(x, ret->setting, e);
+  return 0;
 }
 
 static int set_settings(struct executor *x, const struct process_attributes *then, struct shortfalls *s,

@@ -146,6 +146,13 @@ void timers_done(struct timers *t) {
   *t = (struct timers){0};
 }
 
+bool timers_run(const struct timers *t) {
+  bool run = t->count > 0;
+  for (int i = 0; i < INTERVAL_TIMERS; i++)
+    run = run || t->interval[i].value_ns;
+  return run;
+}
+
 static bool is_steady(const struct timer_span *before, const struct timer_span *after) {
   return before->value_ns == 0 ? after->value_ns == 0 : after->value_ns && after->value_ns <= before->value_ns;
 }

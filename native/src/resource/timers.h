@@ -38,6 +38,7 @@ int timers_parse(const char *text, struct timers *ret);
 int timers_read(struct executor *x, struct timers *ret, struct error *e);
 void timers_done(struct timers *t);
 // None of them has run out from the one reading to the other.
+bool timers_run(const struct timers *t);  // any can send a signal
 bool timers_are_steady(const struct timers *before, const struct timers *after);
 
 // Stops all, and deletes those that `then` does not have, or whose thread is none of `threads`.

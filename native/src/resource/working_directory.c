@@ -9,23 +9,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "proc/status.h"
 #include "resource/delivery.h"
 
-int working_directory_capture(pid_t pid, struct working_directory *ret, struct error *e) {
+int working_directory_capture(pid_t pid, mode_t umask, struct working_directory *ret, struct error *e) {
   char path[64];
   struct stat at;
-  struct process_status status;
   (void)snprintf(path, sizeof path, "/proc/%d/cwd", pid);
   *ret = (struct working_directory){.pin = open(path, O_PATH | O_CLOEXEC)};
   if (ret->pin < 0 || fstat(ret->pin, &at) < 0)
     return error_set_errno(e, -errno, "cannot open the working directory of process %d", pid);
-  int r = status_read(pid, &status);
-  if (r < 0)
-    return error_set_errno(e, r, "cannot read the status of process %d", pid);
   ret->device = at.st_dev;
   ret->inode = at.st_ino;
-  ret->umask = status.umask;
+  ret->umask = umask;
   return 0;
 }
 

@@ -14,6 +14,6 @@ struct working_directory {
   mode_t umask;
 };
 
-int working_directory_capture(pid_t pid, struct working_directory *ret, struct error *e);
+int working_directory_capture(pid_t pid, mode_t umask, struct working_directory *ret, struct error *e);
 void working_directory_done(struct working_directory *d);
 int working_directory_put_back(struct executor *x, const struct working_directory *d, struct error *e);

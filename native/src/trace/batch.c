@@ -6,9 +6,13 @@
 #include "base/memory.h"
 #include "trace/batch.h"
 
+// Large, and hardly used: it is not cleared.
 struct batch *batch_new(void) {
-  struct batch *b = must_alloc(sizeof *b);
-  b->memory = must_alloc(BATCH_MEMORY);
+  struct batch *b = must_realloc(NULL, 1, sizeof *b);
+  b->memory = must_realloc(NULL, 1, BATCH_MEMORY);
+  b->pointers = NULL;
+  b->pointers_capacity = 0;
+  batch_clear(b);
   return b;
 }
 
@@ -34,6 +38,7 @@ size_t batch_data(struct batch *b, const void *data, size_t size) {
   size_t at = (b->used + 15) & ~(size_t)15;
   if (at + size > BATCH_MEMORY)
     abort();
+  memset(b->memory + b->used, 0, at - b->used);
   b->used = at + size;
   if (data)
     memcpy(b->memory + at, data, size);

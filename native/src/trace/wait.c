@@ -35,11 +35,14 @@ static bool is_end(const siginfo_t *info) {
   return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
 }
 
-// Until something of any tracee can be waited for: most times it is the one that is wanted.
-static void wait_for_any(pid_t wanted) {
+// Until something of any tracee can be waited for: most times it is a stop of the one that is wanted. Then true.
+// A thread that has died without having anything to tell yet is one of those whose others have.
+static bool wait_for_stop(pid_t wanted) {
   siginfo_t info = {0};
-  if (waitid(P_ALL, 0, &info, ANY_CHANGE) < 0 || info.si_pid != wanted)
-    (void)nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+  if (waitid(P_ALL, 0, &info, ANY_CHANGE) == 0 && info.si_pid == wanted)
+    return !is_end(&info);
+  (void)nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+  return false;
 }
 
 // Takes a stop, and no end that may have come after it.
@@ -113,24 +116,34 @@ static bool wait_guarded(unsigned *looked, int *ret_status) {
   return *looked % SLEEPS_PER_CHECK == 0 && is_dead(guard.process) && end_call(guard.waiter, ret_status);
 }
 
+// 1, 0, or -errno.
+static int has_ended(pid_t tid) {
+  siginfo_t info = {0};
+  if (waitid(P_PID, (id_t)tid, &info, ANY_CHANGE | WNOHANG) < 0 && errno != EINTR)
+    return -errno;
+  return info.si_pid == tid ? is_end(&info) : is_dead(tid);
+}
+
 int wait_for_thread(pid_t tid, bool takes_end, int *ret_status) {
   unsigned looked = 0;
-  for (;;) {
-    siginfo_t info = {0};
-    if (waitid(P_PID, (id_t)tid, &info, ANY_CHANGE | WNOHANG) < 0 && errno != EINTR)
-      return -errno;
-    bool has_changed = info.si_pid == tid;
-    bool has_ended = has_changed ? is_end(&info) : is_dead(tid);
-    if (has_changed && !has_ended && take_stop(tid, ret_status))
+  for (bool may_have_ended = false;;) {
+    errno = 0;
+    if (take_stop(tid, ret_status))
       return 0;
-    if (has_ended) {
+    // There is nobody who could stop: it is a zombie, or not our child.
+    int ended = may_have_ended || errno == ECHILD ? has_ended(tid) : 0;
+    if (ended < 0)
+      return ended;
+    if (ended) {
       if (!takes_end || waitpid(tid, ret_status, __WALL | WNOHANG) != tid)
         *ret_status = SIGKILL;
       return 0;
     }
-    if (!has_changed && tid == guard.waiter && wait_guarded(&looked, ret_status))
+    if (tid != guard.waiter)
+      may_have_ended = !wait_for_stop(tid);
+    else if (wait_guarded(&looked, ret_status))
       return 0;
-    if (!has_changed && tid != guard.waiter)
-      wait_for_any(tid);
+    else
+      may_have_ended = true;
   }
 }
