@@ -42,6 +42,13 @@ static int end_surplus_threads(struct frozen *f, struct process_state *s, struct
   return 0;
 }
 
+static int leave_rseq_areas(struct frozen *f, const struct process_state *s, struct executor *main, struct error *e) {
+  for (size_t i = 0; i < s->threads; i++)
+    if (frozen_holds(f, s->thread[i].tid) && thread_leave_rseq(f, main, &s->thread[i], e) < 0)
+      return -1;
+  return 0;
+}
+
 int make_missing_threads(struct frozen *f, struct process_state *s, struct executor *main, struct rewind_report *report,
                          struct error *e) {
   size_t existing = f->count;
@@ -125,7 +132,8 @@ int rewind_change(struct rewinding *w, struct rewind_report *report, struct erro
   size_t existing = w->f->count;
   if (timers_stop(w->main, &s->timers, w->f->tid, existing, e) < 0)
     return -1;
-  if (layout_put_back(s, w->main, report, e) < 0 || advice_put_back(s, w->main, e) < 0 ||
+  if (leave_rseq_areas(w->f, s, w->main, e) < 0 || layout_put_back(s, w->main, report, e) < 0 ||
+      advice_put_back(s, w->main, e) < 0 ||
       (!w->leaves_threads && make_missing_threads(w->f, s, w->main, report, e) < 0))
     return -1;
   return put_memory_back(w, report, e) < 0 || kept_out_restore(s, w->main, e) < 0 || wiped_restore(s, w->main, e) < 0 ||

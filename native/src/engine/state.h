@@ -231,6 +231,9 @@ int thread_set(struct executor *tracer, pid_t pid, const struct thread_state *t,
 // `now`: the registration that it has, NULL for a thread that is new.
 int thread_set_inside(struct executor *x, const struct thread_state *t, const struct rseq_configuration *now,
                       struct shortfalls *shortfalls, struct error *e);
+// Takes away an area of restartable sequences that the thread did not have then: the kernel ends a process of which it
+// cannot write to that memory. Before any mapping is changed.
+int thread_leave_rseq(struct frozen *f, struct executor *main, const struct thread_state *t, struct error *e);
 int thread_read_rseq(struct executor *tracer, pid_t tid, struct rseq_configuration *ret, struct error *e);
 // clone3(2) in a stopped thread: the new number, or -errno.
 int64_t clone_there(struct executor *x, const struct clone_args *args, struct error *e);

@@ -230,6 +230,23 @@ int thread_read_rseq(struct executor *tracer, pid_t tid, struct rseq_configurati
   return r;
 }
 
+int thread_leave_rseq(struct frozen *f, struct executor *main, const struct thread_state *t, struct error *e) {
+  static const struct rseq_configuration none;
+  struct rseq_configuration now;
+  struct executor *x = main;
+  if (thread_read_rseq(f->tracer, t->tid, &now, e) < 0)
+    return -1;
+  if (!now.pointer || now.pointer == t->rseq.pointer)
+    return 0;
+  if (t->tid != f->pid && executor_open(f->tracer, f->pid, t->tid, main, &x, e) < 0)
+    return -1;
+  struct batch *b = batch_new();
+  add_rseq(b, &now, &none);
+  int r = executor_run(x, b, e);
+  batch_free(b);
+  return x != main && executor_close(x, e) < 0 ? -1 : r;
+}
+
 int thread_set_inside(struct executor *x, const struct thread_state *t, const struct rseq_configuration *now,
                       struct shortfalls *shortfalls, struct error *e) {
   static const struct rseq_configuration none;
