@@ -85,7 +85,8 @@ static int capture_shared_memory(struct process_state *s, struct executor *main,
   if (survey_mappings(s->engine, s->pid, maps, e) < 0 || system_v_views_read(s->pid, maps, &s->views, e) < 0 ||
       (s->engine->has_system_v && semaphore_adjustments_read(main, &s->engine->system_v, &s->adjustments, e) < 0))
     return -1;
-  return shared_memory_capture(main, maps, &s->descriptors, &s->shared, e);
+  struct tree *tree = s->engine->tree;
+  return shared_memory_capture(main, maps, &s->descriptors, tree ? &tree->pool : NULL, &s->shared, e);
 }
 
 static int capture_pages(struct process_state *s, struct executor *main, const struct mappings *maps, struct error *e) {

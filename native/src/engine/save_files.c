@@ -22,9 +22,9 @@ static void add_source(struct file_sources *all, uint32_t space, int (*read)(voi
 
 // ---- shared objects ----
 
-// The runs of an object in ascending order, none across another: a page that two views showed was copied twice, be they
-// of one process or of two.
+// The runs of an object in ascending order, none across another: a debugger's were copied apart from its program's.
 struct shared_source {
+  const struct shared_contents *last;  // that has been added
   struct shared_run *run;
   size_t runs;
 };
@@ -40,9 +40,13 @@ static size_t add_runs(const struct described *object, const struct process_stat
     const struct shared_object *o = &s->shared.object[i];
     if (o->device != object->device || o->inode != object->inode)
       continue;
-    source->run = must_realloc(source->run, count + o->runs + 1, sizeof *source->run);
-    for (size_t k = 0; k < o->runs; k++)
-      source->run[count++] = o->run[k];
+    const struct shared_contents *c = o->contents;
+    if (c == source->last)
+      continue;
+    source->last = c;
+    source->run = must_realloc(source->run, count + c->runs + 1, sizeof *source->run);
+    for (size_t k = 0; k < c->runs; k++)
+      source->run[count++] = c->run[k];
   }
   return count;
 }

@@ -198,6 +198,7 @@ void tree_thaw(struct engine *g, struct tree *t) {
   pipe_ends_done(&t->writers);
   file_census_done(&t->files);
   sockets_release(t->sockets);
+  shared_pool_done(&t->pool);
   free(t->item);
   *t = (struct tree){0};
   g->tree = NULL;

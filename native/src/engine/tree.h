@@ -24,6 +24,7 @@ struct tree {
   struct pipe_ends writers;  // while it is captured
   struct file_census files;  // the same
   struct sockets *sockets;   // of all of them, while it is captured
+  struct shared_pool pool;   // the same
 };
 
 // Holds every process of the session that is not our own. While it lasts, engine.tree is this one.

@@ -18,8 +18,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "proc/memory.h"
+#include "resource/shared_contents.h"
 
-enum { PAGE = 4096, RUN_MAX = 1024 * 1024, RESIDENCY_PAGES = 100 * 1024 };
+enum { PAGE = 4096, RESIDENCY_PAGES = 100 * 1024 };
 
 bool mapping_is_shared_memory(const struct mapping *m) {
   static const char *const names[] = {"/dev/zero (deleted)", "/memfd:", "/dev/shm/", "/anon_hugepage (deleted)"};
@@ -76,22 +77,7 @@ static void add_views(struct shared_memory *s, const struct mappings *maps) {
 // ---- copying ----
 
 static int add_run(struct shared_object *o, int fd, uint64_t at, uint64_t offset, uint64_t size) {
-  for (uint64_t done = 0; done < size;) {
-    uint64_t n = size - done < RUN_MAX ? size - done : RUN_MAX;
-    array_reserve(o->run, o->runs, o->run_capacity);
-    struct shared_run *run = &o->run[o->runs];
-    *run = (struct shared_run){offset + done, n, malloc(n)};
-    if (!run->bytes)  // the program decides how much this is: not a reason for the supervisor to end
-      return -ENOMEM;
-    int r = fd_pread_all(fd, run->bytes, n, (off_t)(at + done));
-    if (r < 0) {
-      free(run->bytes);
-      return r;
-    }
-    o->runs++;
-    done += n;
-  }
-  return 0;
+  return shared_contents_add(o->contents, fd, at, offset, size);
 }
 
 static int copy_file(struct shared_object *o) {
@@ -169,7 +155,6 @@ static int each_stretch(struct executor *x, struct shared_object *o, const struc
   return 0;
 }
 
-// A page that two views show is copied twice; that is rare and does no harm.
 static int copy_views(struct executor *x, struct shared_object *o, struct error *e) {
   _cleanup_fd_ int fd = open_memory(executor_pid(x), O_RDONLY, e);
   if (fd < 0)
@@ -180,8 +165,17 @@ static int copy_views(struct executor *x, struct shared_object *o, struct error 
   return 0;
 }
 
+static int copy_object(struct executor *x, struct shared_object *o, struct shared_pool *pool, uint64_t *ret_bytes,
+                       struct error *e) {
+  o->contents = shared_pool_find(pool, o->device, o->inode);
+  uint64_t before = shared_contents_size(o->contents);
+  int r = o->pin >= 0 ? copy_file(o) : copy_views(x, o, e);
+  *ret_bytes += shared_contents_size(o->contents) - before;
+  return r;
+}
+
 int shared_memory_capture(struct executor *x, const struct mappings *maps, const struct descriptors *descriptors,
-                          struct shared_memory *ret, struct error *e) {
+                          struct shared_pool *pool, struct shared_memory *ret, struct error *e) {
   *ret = (struct shared_memory){0};
   add_files(ret, descriptors);
   add_views(ret, maps);
@@ -189,21 +183,16 @@ int shared_memory_capture(struct executor *x, const struct mappings *maps, const
   if (r < 0)
     return error_set_errno(e, r, "cannot copy the shared memory of process %d", executor_pid(x));
   for (size_t i = 0; i < ret->count; i++) {
-    struct shared_object *o = &ret->object[i];
-    r = o->pin >= 0 ? copy_file(o) : copy_views(x, o, e);
+    r = copy_object(x, &ret->object[i], pool, &ret->bytes, e);
     if (r < 0)
       return error_set_errno(e, r, "cannot copy the shared memory of process %d", executor_pid(x));
-    for (size_t k = 0; k < o->runs; k++)
-      ret->bytes += o->run[k].size;
   }
   return 0;
 }
 
 void shared_memory_done(struct shared_memory *s) {
   for (size_t i = 0; i < s->count; i++) {
-    for (size_t k = 0; k < s->object[i].runs; k++)
-      free(s->object[i].run[k].bytes);
-    free(s->object[i].run);
+    shared_contents_release(s->object[i].contents);
     free(s->object[i].view);
   }
   free(s->object);
@@ -226,24 +215,10 @@ static int write_if_different(int fd, const unsigned char *then, uint64_t at, ui
   return 0;
 }
 
-static bool is_data(const struct shared_object *o, uint64_t offset) {
-  for (size_t low = 0, high = o->runs; low < high;) {
-    size_t middle = (low + high) / 2;
-    const struct shared_run *run = &o->run[middle];
-    if (offset >= run->offset && offset < run->offset + run->size)
-      return true;
-    if (offset < run->offset)
-      high = middle;
-    else
-      low = middle + 1;
-  }
-  return false;
-}
-
 // Data that has come since is made a hole again.
 static int punch_new(const struct shared_object *o, int fd) {
   for (off_t at = 0; (at = lseek(fd, at, SEEK_DATA)) >= 0; at += PAGE)
-    if (!is_data(o, (uint64_t)at) &&
+    if (!shared_contents_has(o->contents, (uint64_t)at) &&
         fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at / PAGE * PAGE, PAGE) < 0)
       return -errno;
   return errno == ENXIO ? 0 : -errno;
@@ -260,15 +235,17 @@ static int put_back_file(const struct shared_object *o) {
   if (seals >= 0 && (seals & F_SEAL_WRITE))
     return 0;
   int r = punch_new(o, fd);
-  for (size_t i = 0; r == 0 && i < o->runs; i++)
-    r = write_if_different(fd, o->run[i].bytes, o->run[i].offset, o->run[i].size);
+  for (size_t i = 0; r == 0 && i < o->contents->runs; i++) {
+    const struct shared_run *run = &o->contents->run[i];
+    r = write_if_different(fd, run->bytes, run->offset, run->size);
+  }
   return r;
 }
 
 static int zero_if_new(struct shared_object *o, int fd, uint64_t at, uint64_t offset, uint64_t size) {
   static const unsigned char zeroes[PAGE];
   for (uint64_t done = 0; done < size; done += PAGE) {
-    if (is_data(o, offset + done))
+    if (shared_contents_has(o->contents, offset + done))
       continue;
     int r = write_if_different(fd, zeroes, at + done, PAGE);
     if (r < 0)
@@ -282,8 +259,8 @@ static int put_back_view(struct executor *x, struct shared_object *o, const stru
   if (each_stretch(x, o, v, fd, zero_if_new, e) < 0)
     return -1;
   uint64_t end = v->offset + (v->end - v->start);
-  for (size_t i = 0; i < o->runs; i++) {
-    const struct shared_run *run = &o->run[i];
+  for (size_t i = 0; i < o->contents->runs; i++) {
+    const struct shared_run *run = &o->contents->run[i];
     uint64_t from = run->offset > v->offset ? run->offset : v->offset;
     uint64_t to = run->offset + run->size < end ? run->offset + run->size : end;
     if (from >= to)
