@@ -17,6 +17,8 @@ int connections_prepare(const struct snapshot *whole, const pid_t *pids, size_t 
   return sockets_plan(table_of(whole), pids, count, e);
 }
 
+void connections_begin(const struct snapshot *whole) { sockets_begin(table_of(whole)); }
+
 int connections_put_back(const struct snapshot *whole, struct error *e) { return sockets_put_back(table_of(whole), e); }
 
 void connections_let_go(const struct snapshot *whole) { sockets_let_go(table_of(whole)); }

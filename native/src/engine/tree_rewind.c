@@ -274,6 +274,7 @@ static int change(struct tree_rewinding *t) {
     return -1;
   t->is_changed = true;
   journal_set_changing(true);
+  connections_begin(t->whole);
   tie_all(t, true);
   if (end_surplus(t) < 0 || put_objects_back(t) < 0)
     return -1;

@@ -107,6 +107,12 @@ void inet_empty_backlog(struct sockets *all, struct socket_state *s);
 int inet_put_backlog_back(struct sockets *all, struct socket_state *s);
 void inet_backlog_done(struct inet_own *own);
 
+// ---- socket_inet_drop.c: living connections that go ----
+
+void inet_drop_later(struct sockets *all, int fd);  // takes the duplicate over; any socket
+void inet_drop_begin(struct sockets *all);          // the program is about to lose them
+void inet_drop_done(struct sockets *all);           // it has, or does not
+
 // ---- socket_inet_rewind.c, socket_udp.c ----
 
 bool inet_is_kept(struct sockets *all, struct socket_state *s);

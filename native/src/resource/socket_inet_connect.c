@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -124,14 +125,27 @@ static bool is_over(const struct tcp_connection *c) {
   return !c->inode && (c->state == TCP_TIME_WAIT || c->state == TCP_FIN_WAIT2);
 }
 
-static void end_all_waiting(const struct inet_point *at, int depth) {
+static bool end_each_waiting(const struct inet_point *at, int depth) {
   struct tcp_connections all;
+  bool found = false;
   if (tcp_connections_read(&all) < 0)
-    return;
+    return false;
   for (size_t i = 0; i < all.count; i++)
-    if (is_over(&all.item[i]) && inet_point_covers(at, &all.item[i].local))
+    if (is_over(&all.item[i]) && inet_point_covers(at, &all.item[i].local)) {
       (void)end_waiting(&all.item[i], is_listened_to(&all, at->port), depth);
+      found = true;
+    }
   tcp_connections_done(&all);
+  return found;
+}
+
+// A SYN ends what waits only when its number is a new one. Numbers begin by a clock of 16 bytes a microsecond, and a
+// connection can have sent more than that.
+static void end_all_waiting(const struct inet_point *at, int depth) {
+  enum { TRIES = 20 };
+  for (int i = 0; i < (depth == DEPTH ? TRIES : 1) && end_each_waiting(at, depth); i++)
+    if (i > 0)
+      (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
 static bool is_at_one_of(const struct tcp_connection *c, const struct inet_point *at, size_t count) {

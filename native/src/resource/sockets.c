@@ -16,6 +16,7 @@
 #include "kernel/calls.h"
 #include "proc/status.h"
 #include "resource/descriptors.h"
+#include "resource/socket_inet.h"
 
 static const struct socket_family *const families[] = {&socket_unix, &socket_inet, &socket_inet6, &socket_netlink};
 
@@ -276,9 +277,10 @@ static void find_in_process(struct sockets *all, pid_t pid) {
     if (!inode || (s && s->now >= 0) || (!s && sockets_is_of_session(all, inode)))
       continue;
     _cleanup_fd_ int fd = kernel_pidfd_getfd(pidfd, list[i]);
-    if (fd >= 0 && !s)
+    if (fd >= 0 && !s) {
       add_stranger(all, pid, fd, inode);
-    else if (fd >= 0 && is_it(fd, s))
+      inet_drop_later(all, fd_take(&fd));
+    } else if (fd >= 0 && is_it(fd, s))
       take_living(s, fd_take(&fd));
   }
 }
@@ -336,6 +338,8 @@ static void decide(struct sockets *all) {
   for (size_t i = 0; i < all->count; i++)
     if (!all->item[i]->is_kept) {
       all->item[i]->has_lived = all->item[i]->now >= 0;
+      if (all->item[i]->has_lived)
+        inet_drop_later(all, fd_take(&all->item[i]->now));
       leave(all->item[i]);
     }
 }
@@ -355,6 +359,7 @@ int sockets_plan(struct sockets *all, const pid_t *pids, size_t count, struct er
     return 0;
   all->note[0] = 0;
   forget_strangers(all);
+  inet_drop_done(all);
   for (size_t i = 0; i < all->count; i++) {
     all->item[i]->has_lived = false;
     if (all->item[i]->is_kept)
@@ -401,6 +406,11 @@ static int set_options(struct sockets *all, struct error *e) {
   return 0;
 }
 
+void sockets_begin(struct sockets *all) {
+  if (all)
+    inet_drop_begin(all);
+}
+
 int sockets_put_back(struct sockets *all, struct error *e) {
   static const size_t steps[] = {offsetof(struct socket_family, bind), offsetof(struct socket_family, connect),
                                  offsetof(struct socket_family, fill), offsetof(struct socket_family, finish)};
@@ -410,6 +420,7 @@ int sockets_put_back(struct sockets *all, struct error *e) {
   if (r < 0)
     return error_set_errno(e, r, "cannot put back what was in the sockets of the program");
   unlink_strangers(all);
+  inet_drop_done(all);
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
     if (take_step(all, steps[i], e) < 0)
       return -1;
@@ -419,6 +430,8 @@ int sockets_put_back(struct sockets *all, struct error *e) {
 void sockets_let_go(struct sockets *all) {
   for (size_t i = 0; all && i < all->count; i++)
     leave(all->item[i]);
-  if (all)
-    forget_strangers(all);
+  if (!all)
+    return;
+  forget_strangers(all);
+  inet_drop_done(all);
 }

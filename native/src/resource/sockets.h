@@ -104,6 +104,8 @@ struct sockets {
   size_t count, capacity;
   struct socket_stranger *stranger;  // of a rewind under way
   size_t strangers, stranger_capacity;
+  struct socket_drop *drop;  // the same; socket_inet_drop.c
+  size_t drops, drop_capacity;
   char note[384];  // of the last rewind: what could not be put back; empty: nothing
 };
 
@@ -153,6 +155,7 @@ bool sockets_is_of_session(const struct sockets *all, ino_t inode);  // while a 
 
 // `pids`: processes that live; none for a restart.
 int sockets_plan(struct sockets *all, const pid_t *pids, size_t count, struct error *e);
+void sockets_begin(struct sockets *all);  // the program is changed from here on; NULL is fine
 int sockets_put_back(struct sockets *all, struct error *e);
 void sockets_let_go(struct sockets *all);  // NULL is fine
 void sockets_note(struct sockets *all, const char *format, ...) __attribute__((format(printf, 2, 3)));

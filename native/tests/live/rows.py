@@ -10,6 +10,8 @@ ROWS = {
     "servers-six": dict(arguments=["6"]),
     # A filter of system calls may forbid those of a snapshot; the rewind of one before it works.
     "rights-filter": dict(arguments=["5"], refusal=r"seccomp filter"),
+    # Between the ends of its two closes: one end has been reset, and the other is to be closed next.
+    "unix_names": dict(refusal=r"datagrams behind an error"),
     "seals": dict(refusal=r"has been sealed"),
     # What is done where the kernel cannot tell which pages have changed.
     "heap-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),
