@@ -42,8 +42,8 @@ static void forget(struct pad *p) {
 int pad_open(struct frozen *f, struct process_state *s, struct executor *main, pid_t reporter, struct error *e) {
   struct pad *p = &s->engine->pad;
   forget(p);
-  int64_t at = executor_call(main, e, SYS_mmap, 0, PAD_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC,
-                             MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
+  int64_t at = executor_call(main, e, executor_own_call(main, SYS_mmap), 0, PAD_SIZE,
+                             PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
   if (at < 0 && at > -ARCH_PAGE)
     return error_set_errno(e, (int)at, "cannot map a page of code into process %d", s->pid);
   p->address = (uint64_t)at;

@@ -67,7 +67,8 @@ static void register_mapping(struct restarting *w, struct filling *f, size_t i) 
 static void register_mappings(struct restarting *w, struct filling *f) {
   const Snapback__Image__Process *p = w->r->process;
   f->quick = must_alloc((p->n_mapping + 1) * sizeof *f->quick);
-  if (!all_pages_are_huge())
+  // The pages to be handed over would have to lie where a narrow process could have them, too: ours do not.
+  if (!all_pages_are_huge() && !p->narrow)
     open_userfault(w, f);
   f->can_move = f->can_move && huge_pages_are_on_advice();
   for (size_t i = 0; f->fault >= 0 && i < p->n_mapping; i++)

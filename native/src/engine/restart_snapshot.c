@@ -52,6 +52,8 @@ static int describe_thread(const struct restarting *w, const image_thread *from,
   if (from->registers.len != sizeof t->registers)
     return error_set(e, ERROR_REFUSED, "the registers of thread %d in the image are of another size than here", t->tid);
   memcpy(&t->registers, from->registers.data, sizeof t->registers);
+  if (from->segments.len == sizeof t->segment)
+    memcpy(t->segment, from->segments.data, sizeof t->segment);
   return fit_extended(w, from, t, e);
 }
 

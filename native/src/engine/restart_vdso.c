@@ -4,24 +4,23 @@
 // The program knows where its vdso was. If this kernel has the same one, it is moved there. Else the old one becomes
 // ordinary memory, in which each function jumps to the new one's function of that name.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/memory.h"
 #include "engine/elf_functions.h"
+#include "engine/own_vdso.h"
 #include "engine/restart_state.h"
 #include "proc/memory.h"
 #include "trace/arch/machine.h"
+#include "trace/instruction.h"
 
 enum { VDSO_MAX = 1 << 20 };
-
-static const char vdso_name[] = "[vdso]";
 
 // All of [vvar…] and [vdso] lie together, data before code.
 static bool find_group(const struct mappings *m, uint64_t *ret_start, uint64_t *ret_end) {
@@ -36,11 +35,9 @@ static bool find_group(const struct mappings *m, uint64_t *ret_start, uint64_t *
   return *ret_start;
 }
 
-static const struct mapping *find_vdso(const struct mappings *m) {
-  for (size_t i = 0; i < m->count; i++)
-    if (strcmp(m->item[i].name, vdso_name) == 0)
-      return &m->item[i];
-  return NULL;
+static const ProtobufCBinaryData *vdso_then(const struct restart *r) {
+  const Snapback__Image__Machine *m = r->metadata->machine;
+  return r->process->narrow ? &m->narrow_vdso : &m->vdso;
 }
 
 // ---- is it the same? ----
@@ -60,18 +57,18 @@ static bool same_layout(const struct mappings *a, const struct mappings *b) {
   return true;
 }
 
-// Our own is what every process of this machine gets.
-static bool is_ours(const struct restart *r, const struct mappings *own) {
-  const ProtobufCBinaryData *then = &r->metadata->machine->vdso;
-  const struct mapping *m = find_vdso(own);
-  return m && then->len == m->end - m->start && memcmp(then->data, (const void *)(uintptr_t)m->start, then->len) == 0 &&
-         same_layout(&r->then, own);
+static bool is_same(const struct restart *r, const struct own_vdso *own) {
+  const ProtobufCBinaryData *then = vdso_then(r);
+  return own->bytes && then->len == own->size && memcmp(then->data, own->bytes, own->size) == 0 &&
+         same_layout(&r->then, &own->maps);
 }
 
 static int refuse_threads_inside(const struct restart *r, const struct mapping *vdso, struct error *e) {
+  const ProtobufCBinaryData *then = vdso_then(r);
   for (size_t i = 0; i < r->process->n_thread; i++) {
     const Snapback__Image__Thread *t = r->process->thread[i];
-    if (t->pc >= vdso->start && t->pc < vdso->end)
+    if (t->pc >= vdso->start && t->pc < vdso->end &&
+        !arch_can_stay_in_vdso(then->data, then->len, t->pc - vdso->start, r->process->narrow))
       return error_set(e, ERROR_REFUSED,
                        "thread %d (%s) stood in the vdso of the old kernel, which is another one here: restart the "
                        "image on the kernel %s, or save another snapshot",
@@ -81,17 +78,22 @@ static int refuse_threads_inside(const struct restart *r, const struct mapping *
 }
 
 int restart_check_vdso(struct restart *r, struct error *e) {
-  struct mappings own;
-  const struct mapping *vdso = find_vdso(&r->then);
+  struct own_vdso own;
+  const struct mapping *vdso = vdso_find(&r->then);
   if (!vdso)
     return error_set(e, ERROR_REFUSED, "the image is of a program without a vdso, which cannot be restarted");
   if (vdso->end - vdso->start > VDSO_MAX)
     return error_set(e, ERROR_REFUSED, "the vdso in the image is larger than any that there is");
-  int result = mappings_read(getpid(), &own);
+  int result = own_vdso_read(r->process->narrow, &own);
+  if (result == -ENOSYS)
+    return error_set(e, ERROR_REFUSED,
+                     "process %d is a 32-bit program, and this kernel runs none, or does not show their vdso "
+                     "(CONFIG_IA32_EMULATION, CONFIG_CHECKPOINT_RESTORE)",
+                     r->process->pid);
   if (result < 0)
     return error_set_errno(e, result, "cannot read our own mappings");
-  r->bridges_vdso = !is_ours(r, &own) || fault(FAULT_restart_bridge) < 0;
-  mappings_done(&own);
+  r->bridges_vdso = !is_same(r, &own) || fault(FAULT_restart_bridge) < 0;
+  own_vdso_done(&own);
   return r->bridges_vdso ? refuse_threads_inside(r, vdso, e) : 0;
 }
 
@@ -106,7 +108,7 @@ static int move_group(struct restarting *w, const struct mappings *now, uint64_t
     uint64_t size = m->end - m->start;
     r = executor_call(w->main, e, SYS_mremap, m->start, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, m->start - from + to,
                       0);
-    if (strcmp(m->name, vdso_name) == 0)
+    if (m == vdso_find(now))
       w->vdso = m->start - from + to;
   }
   if (r == -EPERM)
@@ -128,14 +130,8 @@ int restart_set_vdso_aside(struct restarting *w, const struct mappings *now, str
 
 // The executor ends with calls that it makes with an instruction of the vdso, wherever that is.
 static int use_vdso(struct restarting *w, struct error *e) {
-  unsigned char code[ARCH_PAGE];
-  long at = -1;
-  for (uint64_t from = w->vdso; at < 0 && memory_read(w->f.pid, from, code, ARCH_PAGE) == 0; from += ARCH_PAGE) {
-    at = arch_find_syscall(code, ARCH_PAGE);
-    if (at >= 0)
-      w->s->instruction = from + (uint64_t)at;
-  }
-  if (at < 0)
+  _cleanup_fd_ int memory = memory_open(w->f.pid, O_RDONLY);
+  if (memory < 0 || instruction_find_in(memory, w->vdso, &w->s->instruction) < 0)
     return error_set(e, ERROR_REFUSED, "this kernel's vdso makes no system calls, so no image can be restarted on it");
   w->s->area = executor_area(w->main);
   executor_forget(w->main);
@@ -164,7 +160,10 @@ static int patch_function(struct restarting *w, unsigned char *code, size_t size
                           const struct elf_functions *now, struct error *e) {
   const struct elf_function *new = elf_functions_find(now, old->name);
   unsigned char jump[ARCH_JUMP];
-  size_t length = new ? arch_put_jump(jump, w->vdso + new->offset) : arch_put_call(jump, old->name);
+  const bool is_narrow = w->r->process->narrow;
+  const uint64_t at = vdso_find(&w->r->then)->start + old->offset;
+  size_t length =
+      new ? arch_put_jump(jump, at, w->vdso + new->offset, is_narrow) : arch_put_call(jump, old->name, is_narrow);
   if (old->offset + length > size || (old->size && length > old->size))
     return error_set(e, ERROR_REFUSED, "the function %s of the old kernel's vdso is too small to be replaced",
                      old->name);
@@ -184,21 +183,6 @@ static int patch_all(struct restarting *w, unsigned char *code, size_t size, con
   return r;
 }
 
-// The functions of this kernel's vdso, from our own copy of it.
-static int read_own_functions(unsigned char **ret_bytes, struct elf_functions *ret) {
-  struct mappings own;
-  int r = mappings_read(getpid(), &own);
-  if (r < 0)
-    return r;
-  const struct mapping *m = find_vdso(&own);
-  size_t size = m ? m->end - m->start : 0;
-  *ret_bytes = must_alloc(size + 1);
-  if (m)
-    memcpy(*ret_bytes, (const void *)(uintptr_t)m->start, size);
-  mappings_done(&own);
-  return elf_functions_read(*ret_bytes, size, ret);
-}
-
 static int place_old_vdso(struct restarting *w, const struct mapping *vdso, const unsigned char *code,
                           struct error *e) {
   uint64_t size = vdso->end - vdso->start;
@@ -209,18 +193,21 @@ static int place_old_vdso(struct restarting *w, const struct mapping *vdso, cons
 }
 
 int restart_bridge_vdso(struct restarting *w, struct error *e) {
-  const ProtobufCBinaryData *old = &w->r->metadata->machine->vdso;
-  const struct mapping *vdso = find_vdso(&w->r->then);
-  _cleanup_free_ unsigned char *own = NULL;
+  const ProtobufCBinaryData *old = vdso_then(w->r);
+  const struct mapping *vdso = vdso_find(&w->r->then);
+  struct own_vdso own;
   struct elf_functions now;
   if (!w->r->bridges_vdso)
     return 0;
-  int r = read_own_functions(&own, &now);
+  int r = own_vdso_read(w->r->process->narrow, &own);
+  if (r == 0)
+    r = elf_functions_read(own.bytes, own.size, &now);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the symbols of this kernel's vdso");
   _cleanup_free_ unsigned char *code = must_alloc(vdso->end - vdso->start);
   memcpy(code, old->data, old->len < vdso->end - vdso->start ? old->len : vdso->end - vdso->start);
   r = patch_all(w, code, vdso->end - vdso->start, &now, e) < 0 ? -1 : place_old_vdso(w, vdso, code, e);
   elf_functions_done(&now);
+  own_vdso_done(&own);
   return r;
 }

@@ -49,7 +49,7 @@ static void describe_place(Snapback__Image__Image *image, const Snapback__Image_
   image->place = place;
 }
 
-static int describe_vdso(Snapback__Image__Machine *machine, const struct process_state *s, struct error *e) {
+static int read_vdso(ProtobufCBinaryData *ret, const struct process_state *s, struct error *e) {
   struct mappings maps;
   int r = mappings_read(s->template.pid, &maps);
   if (r < 0)
@@ -58,12 +58,23 @@ static int describe_vdso(Snapback__Image__Machine *machine, const struct process
     const struct mapping *m = &maps.item[i];
     if (strcmp(m->name, "[vdso]") != 0)
       continue;
-    machine->vdso.len = m->end - m->start;
-    machine->vdso.data = must_alloc(machine->vdso.len);
-    r = memory_read(s->template.pid, m->start, machine->vdso.data, machine->vdso.len);
+    ret->len = m->end - m->start;
+    ret->data = must_alloc(ret->len);
+    r = memory_read(s->template.pid, m->start, ret->data, ret->len);
   }
   mappings_done(&maps);
   return r < 0 ? error_set_errno(e, r, "cannot read the vdso of process %d", s->pid) : 0;
+}
+
+// Each kind of program has another one.
+static int describe_vdso(Snapback__Image__Machine *machine, struct process_state *const *list, size_t count,
+                         struct error *e) {
+  for (size_t i = 0; i < count; i++) {
+    ProtobufCBinaryData *vdso = process_is_narrow(list[i]) ? &machine->narrow_vdso : &machine->vdso;
+    if (!vdso->data && read_vdso(vdso, list[i], e) < 0)
+      return -1;
+  }
+  return 0;
 }
 
 static void describe_features(Snapback__Image__Machine *machine) {
@@ -72,7 +83,9 @@ static void describe_features(Snapback__Image__Machine *machine) {
     APPEND(machine->cpu_feature, machine->n_cpu_feature, must_strdup(word));
 }
 
-static int describe_machine(Snapback__Image__Image *image, const struct process_state *s, struct error *e) {
+static int describe_machine(Snapback__Image__Image *image, struct process_state *const *list, size_t count,
+                            struct error *e) {
+  const struct process_state *s = list[count - 1];
   Snapback__Image__Machine *machine = image->machine = NEW(Machine, MACHINE);
   struct utsname names;
   (void)uname(&names);
@@ -84,7 +97,7 @@ static int describe_machine(Snapback__Image__Image *image, const struct process_
   machine->monotonic_ns = s->monotonic_ns;
   machine->boottime_ns = s->boottime_ns;
   describe_features(machine);
-  return describe_vdso(machine, s, e);
+  return describe_vdso(machine, list, count, e);
 }
 
 int save_describe(struct process_state *const *list, size_t count, const struct save_options *o, struct describing *ret,
@@ -94,7 +107,7 @@ int save_describe(struct process_state *const *list, size_t count, const struct 
   describe_origin(image, list[0], o);
   if (o->place)
     describe_place(image, o->place);
-  if (describe_machine(image, list[count - 1], e) < 0)
+  if (describe_machine(image, list, count, e) < 0)
     return -1;
   for (size_t i = 0; i < count; i++)
     if (save_describe_process(ret, list[i], e) < 0)

@@ -139,6 +139,7 @@ static Process *begin_process(const struct process_state *s, struct describing *
   p->foreground = s->was_foreground;
   p->space = (uint32_t)d->image->n_process;
   p->area = s->area;
+  p->narrow = process_is_narrow(s);
   p->personality = personality_of(s->template.pid);
   p->is_debugger = s->engine->debugger == s->pid;
   p->traced_by = debugger_of(s, d->image);

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "engine/save_state.h"
 #include "proc/memory.h"
+#include "trace/arch/narrow.h"
 
 static int32_t mapping_index(const struct mappings *maps, uint64_t address) {
   const struct mapping *m = mappings_at(maps, address);
@@ -13,11 +14,11 @@ static int32_t mapping_index(const struct mappings *maps, uint64_t address) {
 
 // A call that was cut begins again: its instruction comes next, and its number stands where a result would.
 static const char *call_of(const struct process_state *s, const struct thread_state *t) {
-  unsigned char code[2];
-  if (memory_read(s->template.pid, arch_pc(&t->registers), code, sizeof code) < 0 ||
-      arch_find_syscall(code, sizeof code) != 0)
+  unsigned char code[ARCH_CALL];
+  if (memory_read(s->template.pid, arch_pc(&t->registers), code, sizeof code) < 0 || !arch_is_call(code))
     return NULL;
-  return save_call_name((long)arch_result(&t->registers));
+  long number = (long)arch_result(&t->registers);
+  return save_call_name(process_is_narrow(s) ? arch_narrow_meaning(number) : number);
 }
 
 // The stop of a thread that nobody debugs is our own.
@@ -25,6 +26,7 @@ static void describe_state(const struct thread_state *t, bool is_debugged, Snapb
   set_bytes(&thread->registers, &t->registers, sizeof t->registers);
   set_bytes(&thread->extended, t->extended, t->extended_size);
   set_bytes(&thread->debug, t->debug, sizeof t->debug);
+  set_bytes(&thread->segments, t->segment, sizeof t->segment);
   if (t->has_info && is_debugged)
     set_bytes(&thread->signal_info, &t->info, sizeof t->info);
   thread->mask = t->mask;

@@ -46,6 +46,7 @@ struct thread_state {
   size_t extended_size;
   uint64_t mask;
   uint64_t debug[ARCH_DEBUG_REGISTERS];
+  unsigned char segment[ARCH_SEGMENTS][ARCH_SEGMENT];
   siginfo_t info;
   bool has_info;
   struct pending_signals pending;
@@ -386,6 +387,8 @@ int zombie_make(struct process_state *parent, struct executor *main, const struc
 int survey_processes(const struct engine *g, pid_t pid, struct error *e);
 int survey_mappings(const struct engine *g, pid_t pid, const struct mappings *maps, struct error *e);
 int survey_filter(pid_t pid, const struct process_status *s, struct error *e);
+bool process_is_narrow(const struct process_state *s);  // see ARCH_NARROW
+int survey_kind(const struct process_state *s, const struct executor *tracer, struct error *e);
 struct tree;
 int survey_sharing(const struct tree *t, struct error *e);  // what parents and children may not share
 int survey_timers(const struct process_state *s, struct error *e);

@@ -21,9 +21,10 @@
 #include "engine/state.h"
 #include "proc/memory.h"
 #include "proc/status.h"
+#include "trace/arch/narrow.h"
 #include "trace/wait.h"
 
-enum { EXTENDED_ROOM = ARCH_EXTENDED_MAX, NUMBER_TRIES = 2000, END_TRIES = 20000 };
+enum { EXTENDED_ROOM = ARCH_EXTENDED_MAX, NUMBER_TRIES = 2000, END_TRIES = 20000, ROBUST_SIZE = 24 };
 
 static unsigned add_ptrace(struct batch *b, long request, pid_t tid, uint64_t address, struct arg data) {
   return CALL(b, SYS_ptrace, NUMBER(request), NUMBER(tid), NUMBER(address), data);
@@ -32,7 +33,7 @@ static unsigned add_ptrace(struct batch *b, long request, pid_t tid, uint64_t ad
 // ---- reading ----
 
 struct reading {
-  size_t registers, mask, info, rseq, debug[ARCH_DEBUG_REGISTERS], vector, extended;
+  size_t registers, mask, info, rseq, debug[ARCH_DEBUG_REGISTERS], segment[ARCH_SEGMENTS], vector, extended;
   unsigned first, info_index, rseq_index, extended_index, last;
 };
 
@@ -51,6 +52,10 @@ static void add_reading(struct batch *b, pid_t tid, struct reading *r) {
   batch_pointer(b, r->vector, r->extended);
   r->extended_index = add_ptrace(b, PTRACE_GETREGSET, tid, ARCH_EXTENDED_NOTE, POINTER(r->vector));
   r->last = r->extended_index;
+  for (unsigned i = 0; i < ARCH_SEGMENTS; i++) {
+    r->segment[i] = batch_data(b, NULL, ARCH_SEGMENT);
+    (void)add_ptrace(b, ARCH_GET_SEGMENT, tid, ARCH_SEGMENT_FIRST + i, POINTER(r->segment[i]));
+  }
   r->info = batch_data(b, NULL, sizeof(siginfo_t));
   r->info_index = add_ptrace(b, PTRACE_GETSIGINFO, tid, 0, POINTER(r->info));
   r->rseq = batch_data(b, NULL, sizeof(struct rseq_configuration));
@@ -65,6 +70,8 @@ static int take_reading(struct batch *b, const struct reading *r, struct thread_
   memcpy(&t->mask, batch_at(b, r->mask), 8);
   for (int i = 0; i < ARCH_DEBUG_REGISTERS; i++)
     memcpy(&t->debug[i], batch_at(b, r->debug[i]), 8);
+  for (unsigned i = 0; i < ARCH_SEGMENTS; i++)
+    memcpy(t->segment[i], batch_at(b, r->segment[i]), ARCH_SEGMENT);
   struct iovec v;
   memcpy(&v, batch_at(b, r->vector), sizeof v);
   t->extended_size = v.iov_len < EXTENDED_ROOM ? v.iov_len : EXTENDED_ROOM;
@@ -86,7 +93,7 @@ static void read_name(pid_t pid, struct thread_state *t) {
 }
 
 static int read_outside(struct frozen *f, struct process_state *s, struct error *e) {
-  enum { CALLS = 11, BYTES = EXTENDED_ROOM + 2048 };
+  enum { CALLS = 11 + ARCH_SEGMENTS, BYTES = EXTENDED_ROOM + 2048 };
   struct batch *b = batch_new();
   int r = 0;
   for (size_t i = 0, n; r == 0 && i < s->threads; i += n) {
@@ -98,6 +105,24 @@ static int read_outside(struct frozen *f, struct process_state *s, struct error 
     for (size_t k = 0; r == 0 && k < n; k++)
       r = take_reading(b, &reading[k], &s->thread[i + k], e);
   }
+  batch_free(b);
+  return r;
+}
+
+// Each kind of program has a robust list of its own, and only a narrow one's call tells of its.
+static int read_robust_list(struct executor *x, struct thread_state *t, struct error *e) {
+  if (!executor_is_narrow(x)) {
+    (void)kernel_robust_list(t->tid, &t->robust_head, &t->robust_size);
+    return 0;
+  }
+  struct batch *b = batch_new();
+  uint32_t head = 0;
+  size_t at = batch_data(b, NULL, sizeof head), size = batch_data(b, NULL, sizeof head);
+  (void)CALL(b, executor_own_call(x, SYS_get_robust_list), NUMBER(0), POINTER(at), POINTER(size));
+  int r = executor_run(x, b, e);
+  memcpy(&head, batch_at(b, at), sizeof head);
+  t->robust_head = head;
+  t->robust_size = ARCH_NARROW_ROBUST_SIZE;
   batch_free(b);
   return r;
 }
@@ -117,7 +142,7 @@ static int read_inside(struct executor *x, struct thread_state *t, struct error 
     t->stop_pending = *executor_stop_pending(x);
   }
   batch_free(b);
-  return r;
+  return r < 0 ? r : read_robust_list(x, t, e);
 }
 
 static int read_all_inside(struct frozen *f, struct executor *main, struct process_state *s, struct error *e) {
@@ -136,11 +161,7 @@ static int read_all_inside(struct frozen *f, struct executor *main, struct proce
 
 // The registers that a thread has once it goes on anywhere else than in its own kernel stack.
 static void mend_registers(pid_t pid, struct thread_state *t) {
-  unsigned char code[ARCH_CODE_BEFORE] = {0};
-  uint64_t pc = arch_pc(&t->registers);
-  if (pc < sizeof code || memory_read(pid, pc - sizeof code, code, sizeof code) < 0)
-    memset(code, 0, sizeof code);
-  arch_restart_call(&t->registers, code);
+  arch_restart_call(&t->registers, &(struct arch_memory){.read = memory_read, .pid = pid});
 }
 
 // A thread that a handled signal has woken goes on with the handler, and its call fails with EINTR: the kernel itself
@@ -169,7 +190,6 @@ int threads_capture(struct frozen *f, struct executor *main, struct process_stat
       mend_registers(f->pid, t);
     shared &= t->mask;  // whoever does not block one takes it
     read_name(f->pid, t);
-    (void)kernel_robust_list(t->tid, &t->robust_head, &t->robust_size);
     (void)thread_attributes_read(t->tid, &t->attributes);
   }
   return 0;
@@ -195,14 +215,18 @@ int thread_set(struct executor *tracer, pid_t pid, const struct thread_state *t,
   struct iovec v = {.iov_len = t->extended_size};
   size_t vector = batch_data(b, &v, sizeof v);
   batch_pointer(b, vector, extended);
-  (void)add_ptrace(b, PTRACE_SETREGS, t->tid, 0, POINTER(registers));
   (void)add_ptrace(b, PTRACE_SETREGSET, t->tid, ARCH_EXTENDED_NOTE, POINTER(vector));
   (void)add_ptrace(b, PTRACE_SETSIGMASK, t->tid, 8, POINTER(mask));
+  // Registers may refer to segments, which some kernels do not have: then these fail, and are not needed.
+  for (unsigned i = 0; i < ARCH_SEGMENTS; i++)
+    (void)add_ptrace(b, ARCH_SET_SEGMENT, t->tid, ARCH_SEGMENT_FIRST + i,
+                     POINTER(batch_data(b, t->segment[i], ARCH_SEGMENT)));
+  const unsigned last = add_ptrace(b, PTRACE_SETREGS, t->tid, 0, POINTER(registers)), needed[] = {0, 1, last};
   int r = executor_run(tracer, b, e);
-  for (unsigned i = 0; r == 0 && i < 3; i++)
-    if (batch_result(b, i) < 0)
-      r = error_set_errno(e, (int)batch_result(b, i), "cannot set the registers of thread %d of process %d", t->tid,
-                          pid);
+  for (unsigned i = 0; r == 0 && i < sizeof needed / sizeof *needed; i++)
+    if (batch_result(b, needed[i]) < 0)
+      r = error_set_errno(e, (int)batch_result(b, needed[i]), "cannot set the registers of thread %d of process %d",
+                          t->tid, pid);
   batch_free(b);
   return r;
 }
@@ -254,7 +278,7 @@ int thread_set_inside(struct executor *x, const struct thread_state *t, const st
   struct batch *b = batch_new();
   size_t alternate = batch_data(b, &t->alternate, sizeof t->alternate), name = batch_data(b, t->name, sizeof t->name);
   if (t->robust_head)
-    (void)CALL(b, SYS_set_robust_list, NUMBER(t->robust_head), NUMBER(t->robust_size));
+    (void)CALL(b, executor_own_call(x, SYS_set_robust_list), NUMBER(t->robust_head), NUMBER(t->robust_size));
   if (t->tid_address || !now)
     (void)CALL(b, SYS_set_tid_address, NUMBER(t->tid_address));
   add_rseq(b, now ? now : &none, &t->rseq);
@@ -319,7 +343,8 @@ int thread_end(struct frozen *f, struct executor *main, pid_t tid, struct error 
   // Nobody is to be woken or told: the thread was never there.
   struct batch *b = batch_new();
   (void)CALL(b, SYS_set_tid_address, NUMBER(0));
-  (void)CALL(b, SYS_set_robust_list, NUMBER(0), NUMBER(24));
+  (void)CALL(b, executor_own_call(x, SYS_set_robust_list), NUMBER(0),
+             NUMBER(executor_is_narrow(x) ? ARCH_NARROW_ROBUST_SIZE : ROBUST_SIZE));
   r = executor_run(x, b, e);
   batch_free(b);
   if (executor_end_thread(x, e) < 0 || r < 0)

@@ -18,6 +18,7 @@ enum {
   INTERVAL_TIMERS = 3,
   EXTENDED_MAX = 1 << 16,
   DEBUG_MAX = 8 * 8,
+  SEGMENT_BYTES = 3 * 16,
   AUXILIARY_MAX = 4096,
   TERMIOS_MAX = 256,
   VDSO_MAX = 1 << 20,
@@ -159,9 +160,11 @@ static bool attributes_sound(const Snapback__Image__ThreadAttributes *a) {
 
 static bool thread_sound(const Snapback__Image__Process *p, const Snapback__Image__Thread *t) {
   return t->tid > 0 && t->registers.len == REGISTER_BYTES && t->extended.len <= EXTENDED_MAX &&
-         t->debug.len <= DEBUG_MAX && t->debug.len % 8 == 0 && pending_sound(t->pending_signal, t->n_pending_signal) &&
-         attributes_sound(t->attributes) && (t->signal_info.len == 0 || t->signal_info.len == SIGNAL_INFO_BYTES) &&
-         t->last_frame_mapping >= -1 && (t->last_frame_mapping == -1 || (size_t)t->last_frame_mapping < p->n_mapping);
+         t->debug.len <= DEBUG_MAX && t->debug.len % 8 == 0 &&
+         (t->segments.len == 0 || t->segments.len == SEGMENT_BYTES) &&
+         pending_sound(t->pending_signal, t->n_pending_signal) && attributes_sound(t->attributes) &&
+         (t->signal_info.len == 0 || t->signal_info.len == SIGNAL_INFO_BYTES) && t->last_frame_mapping >= -1 &&
+         (t->last_frame_mapping == -1 || (size_t)t->last_frame_mapping < p->n_mapping);
 }
 
 static bool threads_sound(const Snapback__Image__Process *p) {
@@ -369,7 +372,7 @@ static bool ancestors_sound(const Snapback__Image__Image *m) {
 
 static bool machine_sound(const Snapback__Image__Machine *m) {
   return m && *m->architecture && m->page_size == IMAGE_PAGE && m->vdso.len <= VDSO_MAX &&
-         m->vdso.len % IMAGE_PAGE == 0;
+         m->vdso.len % IMAGE_PAGE == 0 && m->narrow_vdso.len <= VDSO_MAX && m->narrow_vdso.len % IMAGE_PAGE == 0;
 }
 
 // ---- all ----

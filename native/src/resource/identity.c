@@ -2,7 +2,6 @@
 // What tells a file from another one that has taken its place.
 #include "resource/identity.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/elf_classes.h"
 #include "base/file.h"
 #include "resource/descriptors.h"
 
@@ -35,18 +35,21 @@ static void find_in_notes(const unsigned char *notes, size_t size, struct file_i
 }
 
 static void find_build_id(int fd, struct file_identity *ret) {
+  unsigned char bytes[sizeof(Elf64_Ehdr)], headers[HEADERS_MAX * sizeof(Elf64_Phdr)], notes[NOTES_MAX];
   Elf64_Ehdr elf;
-  if (fd_pread_all(fd, &elf, sizeof elf, 0) < 0 || memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 ||
-      elf.e_ident[EI_CLASS] != ELFCLASS64 || elf.e_phentsize != sizeof(Elf64_Phdr) || elf.e_phnum > HEADERS_MAX)
+  bool is_narrow;
+  if (fd_pread_all(fd, bytes, sizeof bytes, 0) < 0 || !elf_read_header(bytes, sizeof bytes, &elf, &is_narrow) ||
+      elf.e_phnum > HEADERS_MAX)
     return;
-  Elf64_Phdr headers[HEADERS_MAX];
-  if (fd_pread_all(fd, headers, elf.e_phnum * sizeof headers[0], (off_t)elf.e_phoff) < 0)
+  const size_t size = elf_size_of_segment(is_narrow);
+  if (fd_pread_all(fd, headers, elf.e_phnum * size, (off_t)elf.e_phoff) < 0)
     return;
   for (unsigned i = 0; i < elf.e_phnum && !ret->build_id_size; i++) {
-    unsigned char notes[NOTES_MAX];
-    if (headers[i].p_type == PT_NOTE && headers[i].p_filesz <= sizeof notes &&
-        fd_pread_all(fd, notes, headers[i].p_filesz, (off_t)headers[i].p_offset) == 0)
-      find_in_notes(notes, headers[i].p_filesz, ret);
+    Elf64_Phdr segment;
+    elf_read_segment(headers + i * size, is_narrow, &segment);
+    if (segment.p_type == PT_NOTE && segment.p_filesz <= sizeof notes &&
+        fd_pread_all(fd, notes, segment.p_filesz, (off_t)segment.p_offset) == 0)
+      find_in_notes(notes, segment.p_filesz, ret);
   }
 }
 

@@ -108,7 +108,7 @@ static int64_t attach_whole(struct executor *x, const struct system_v_view *v, s
   struct batch *b = batch_new();
   (void)CALL(b, SYS_mmap, NUMBER(v->start), NUMBER(v->end - v->start), NUMBER(PROT_NONE), NUMBER(KEEP), NUMBER(-1),
              NUMBER(0));
-  (void)CALL(b, SYS_shmat, NUMBER(v->id), NUMBER(0), NUMBER(flags));
+  (void)CALL(b, executor_own_call(x, SYS_shmat), NUMBER(v->id), NUMBER(0), NUMBER(flags));
   int64_t r = executor_run(x, b, e) < 0 ? -EIO : batch_result(b, 0) < 0 ? batch_result(b, 0) : batch_result(b, 1);
   batch_free(b);
   return r;

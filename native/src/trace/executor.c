@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "trace/arch/narrow.h"
 #include "trace/batch.h"
 #include "trace/instruction.h"
 #include "trace/journal.h"
@@ -61,6 +62,10 @@ struct executor *executor_tracer(const struct executor *x) {
 pid_t executor_pid(const struct executor *x) { return x->pid; }
 uint64_t executor_area(const struct executor *x) { return x->area; }
 uint64_t executor_instruction(const struct executor *x) { return x->instruction; }
+bool executor_is_narrow(const struct executor *x) { return x->instruction & ARCH_NARROW; }
+long executor_own_call(const struct executor *x, long number) {
+  return executor_is_narrow(x) ? arch_narrow_call(number) : number;
+}
 struct registers *executor_registers(struct executor *x) {
   return &x->saved;
 }
@@ -218,8 +223,9 @@ static int go_round(struct executor *x, uint64_t circle, struct error *e) {
 
 static int step_call(struct executor *x, long number, const uint64_t args[6], int64_t *ret, struct error *e) {
   struct registers r = x->saved;
-  struct landing l;
-  landing_prepare(&l, x->pid, x->memory, arch_sp(&r));
+  struct landing l = {0};
+  if (!executor_is_narrow(x))
+    landing_prepare(&l, x->pid, x->memory, arch_sp(&r));
   arch_start_call(&r, l.instruction ? l.instruction : x->instruction, number, args);
   if (l.instruction)
     arch_set_sp(&r, l.stack);

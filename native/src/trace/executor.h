@@ -93,6 +93,11 @@ int executor_close(struct executor *x, struct error *e);
 // The area, for those who must leave it out of a list of mappings.
 uint64_t executor_area(const struct executor *x);
 uint64_t executor_instruction(const struct executor *x);  // of a system call
+
+// Whether the program is a narrow one (see ARCH_NARROW). Calls of a batch are wide ones all the same, but those that
+// are numbered so: as the program itself makes them.
+bool executor_is_narrow(const struct executor *x);
+long executor_own_call(const struct executor *x, long number);
 enum { EXECUTOR_AREA = 4 * 4096 + BATCH_MEMORY + BATCH_CALLS * 64 };
 
 pid_t executor_pid(const struct executor *x);

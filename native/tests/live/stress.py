@@ -3,6 +3,7 @@
 
     stress.py NAME PROGRAM            a row of ROWS, and its program
     stress.py attached-NAME PROGRAM   the same, attached to while it runs, let go and attached to again
+    stress.py narrow-NAME PROGRAM     the same, as a 32-bit program
 
 SNAPBACK_STRESS_SECONDS says how long (2.5), SNAPBACK_STRESS_SEED which way.
 """
@@ -181,7 +182,7 @@ def offspring_of_engine(pid):
 
 NAME, PROGRAM = sys.argv[1:3] if len(sys.argv) > 2 else ("counter", "")
 ATTACHED = NAME.startswith("attached-")
-NAME = NAME.removeprefix("attached-")
+NAME = NAME.removeprefix("attached-").removeprefix("narrow-")
 # Root can have the number of a thread again.
 GONE = (r"^snapback: (the ended )?process .*" if os.environ.get("SNAPBACK_TEST_AS_ROOT") else "") + \
     "its number cannot be had again"

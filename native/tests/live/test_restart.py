@@ -125,6 +125,7 @@ class Restart(support.TestCase):
 
 
 NAME, PROGRAM = sys.argv[1:3] if len(sys.argv) > 2 else ("counter", "")
+NAME = NAME.removeprefix("narrow-")
 
 if NAME in stillness.MOVING:
     del Restart.test_shows_in_proc_what_it_showed

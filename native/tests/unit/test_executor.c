@@ -58,21 +58,39 @@ static void knowsWhenItIsFull(void **state) {
 
 static void findsTheInstructionOfASystemCall(void **state) {
   (void)state;
-  static const unsigned char code[] = {0x90, 0x0f, 0x90, 0x0f, 0x05, 0xc3};
-  assert_int_equal(arch_find_syscall(code, sizeof code), 3);
-  assert_int_equal(arch_find_syscall(code, 4), -1);
+  static const unsigned char code[] = {0x90, 0x0f, 0x90, 0x0f, 0x05, 0xcd, 0x80, 0xc3};
+  uint64_t at;
+  assert_int_equal(arch_find_call(code, sizeof code, 0x1000, false, &at), 0);
+  assert_int_equal(at, 0x1003);
+  assert_int_equal(arch_find_call(code, 4, 0x1000, false, &at), -1);
+  assert_int_equal(arch_find_call(code, sizeof code, 0x1000, true, &at), 0);
+  assert_true(at == (0x1005 | ARCH_NARROW));
 }
+
+// A piece of memory that begins at 0x1000; beyond it there is none.
+static unsigned char memory_then[0x200];
+
+static int read_memory(pid_t pid, uint64_t at, void *ret, size_t size) {
+  (void)pid;
+  if (at < 0x1000 || at + size > 0x1000 + sizeof memory_then)
+    return -EIO;
+  memcpy(ret, memory_then + (at - 0x1000), size);
+  return 0;
+}
+
+static const struct arch_memory memory = {.read = read_memory};
+
+static void put(uint64_t at, const void *bytes, size_t size) { memcpy(memory_then + (at - 0x1000), bytes, size); }
 
 static void restartsACutCallWhereTheKernelCannot(void **state) {
   (void)state;
-  static const unsigned char none[ARCH_CODE_BEFORE] = {0};
   struct registers r = {.user = {.rip = 0x1002, .rax = (unsigned long long)-512, .orig_rax = SYS_read}};
-  arch_restart_call(&r, none);
+  arch_restart_call(&r, &memory);
   assert_int_equal(r.user.rip, 0x1000);
   assert_int_equal(r.user.rax, SYS_read);
   assert_int_equal((long long)r.user.orig_rax, -1);
   struct registers done = {.user = {.rip = 0x1002, .rax = 7, .orig_rax = SYS_read}};
-  arch_restart_call(&done, none);
+  arch_restart_call(&done, &memory);
   assert_int_equal(done.user.rip, 0x1002);
   assert_int_equal(done.user.rax, 7);
 }
@@ -80,14 +98,48 @@ static void restartsACutCallWhereTheKernelCannot(void **state) {
 // A sleep that was interrupted twice shows restart_syscall: its number stands in the code before the pc.
 static void sleepsTheRestOfACutSleep(void **state) {
   (void)state;
-  unsigned char code[ARCH_CODE_BEFORE] = {0};
-  const unsigned char call[] = {0xb8, SYS_clock_nanosleep, 0, 0, 0, 0x0f, 0x05};
-  memcpy(code + sizeof code - sizeof call, call, sizeof call);
+  put(0x1000, (const unsigned char[]){0xb8, SYS_clock_nanosleep, 0, 0, 0, 0x0f, 0x05}, 7);
   struct registers r = {
-      .user = {.rip = 0x1002, .rax = (unsigned long long)-516, .orig_rax = 219, .rdx = 0x10, .r10 = 0x20}};
-  arch_restart_call(&r, code);
+      .user = {.rip = 0x1007, .rax = (unsigned long long)-516, .orig_rax = 219, .rdx = 0x10, .r10 = 0x20}};
+  arch_restart_call(&r, &memory);
+  assert_int_equal(r.user.rip, 0x1005);
   assert_int_equal(r.user.rax, SYS_clock_nanosleep);
   assert_int_equal(r.user.rdx, 0x20);
+}
+
+enum { NARROW_CODE = 0x23, NARROW_SLEEP = 407 };
+
+// Most calls of a 32-bit program are made by its vdso: the number stands before the call of that.
+static void sleepsTheRestOfACutSleepInANarrowProgram(void **state) {
+  (void)state;
+  memset(memory_then, 0, sizeof memory_then);
+  put(0x1080, (const unsigned char[]){0xb8, NARROW_SLEEP & 0xff, NARROW_SLEEP >> 8, 0, 0, 0x65, 0xff, 0x15, 0x10}, 9);
+  put(0x1100, (const unsigned char[]){0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3}, 6);
+  put(0x1180, (const uint32_t[]){0, 0, 0, 0x108c}, 16);
+  struct registers r = {.user = {.rip = 0x1102,
+                                 .rsp = 0x1180,
+                                 .cs = NARROW_CODE,
+                                 .rax = (unsigned long long)-516,
+                                 .orig_rax = 0,
+                                 .rdx = 0x10,
+                                 .rsi = 0x20}};
+  arch_restart_call(&r, &memory);
+  assert_int_equal(r.user.rip, 0x1100);
+  assert_int_equal(r.user.rax, NARROW_SLEEP);
+  assert_int_equal(r.user.rdx, 0x20);
+}
+
+static void makesNarrowCallsWithTheirOwnNumbersAndRegisters(void **state) {
+  (void)state;
+  enum { NARROW_MMAP = 192 };
+  const uint64_t args[6] = {0x10000, 0x2000, 3, 0x22, (uint64_t)-1, 0x3000};
+  struct registers r = {.user = {.cs = 0x33, .orig_rax = 7}};
+  arch_start_call(&r, 0x1005 | ARCH_NARROW, SYS_mmap, args);
+  assert_int_equal(r.user.cs, NARROW_CODE);
+  assert_int_equal(r.user.rip, 0x1005);
+  assert_int_equal(r.user.rax, NARROW_MMAP);
+  assert_int_equal(r.user.rdi, 0xffffffff);
+  assert_int_equal(r.user.rbp, 3);
 }
 
 static void beginsACallAgainThatTheFreezeInterrupted(void **state) {
@@ -97,6 +149,17 @@ static void beginsACallAgainThatTheFreezeInterrupted(void **state) {
   assert_int_equal(wait.user.rip, 0x1000);
   struct registers other = {.user = {.rip = 0x1002, .rax = (unsigned long long)-EINTR, .orig_rax = SYS_openat}};
   assert_false(arch_restart_interrupted(&other));
+  enum { OLD_SYSTEM_V_CALL = 117, SEMOP = 1, SEMGET = 2 };
+  struct registers narrow = {.user = {.rip = 0x1002,
+                                      .cs = NARROW_CODE,
+                                      .rax = (unsigned long long)-EINTR,
+                                      .rbx = SEMOP,
+                                      .orig_rax = OLD_SYSTEM_V_CALL}};
+  assert_true(arch_restart_interrupted(&narrow));
+  assert_int_equal(narrow.user.rax, OLD_SYSTEM_V_CALL);
+  narrow.user.rbx = SEMGET;
+  narrow.user.rax = (unsigned long long)-EINTR;
+  assert_false(arch_restart_interrupted(&narrow));
 }
 
 int main(void) {
@@ -107,6 +170,8 @@ int main(void) {
       cmocka_unit_test(findsTheInstructionOfASystemCall),
       cmocka_unit_test(restartsACutCallWhereTheKernelCannot),
       cmocka_unit_test(sleepsTheRestOfACutSleep),
+      cmocka_unit_test(sleepsTheRestOfACutSleepInANarrowProgram),
+      cmocka_unit_test(makesNarrowCallsWithTheirOwnNumbersAndRegisters),
       cmocka_unit_test(beginsACallAgainThatTheFreezeInterrupted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "engine/elf_functions.h"
+#include "engine/own_vdso.h"
 #include "engine/restart_state.h"
 #include "resource/identity.h"
 #include "trace/arch/machine.h"
@@ -144,37 +144,63 @@ static void test_paths_are_changed_by_whole_folders(void **state) {
 
 static void test_functions_of_our_own_vdso(void **state) {
   (void)state;
-  const unsigned char *vdso = (const unsigned char *)(uintptr_t)getauxval(AT_SYSINFO_EHDR);
+  struct own_vdso own;
   struct elf_functions f;
-  assert_non_null(vdso);
-  assert_int_equal(elf_functions_read(vdso, 4096, &f), 0);
+  assert_int_equal(own_vdso_read(false, &own), 0);
+  assert_non_null(own.bytes);
+  assert_int_equal(elf_functions_read(own.bytes, own.size, &f), 0);
   const struct elf_function *clock = elf_functions_find(&f, "__vdso_clock_gettime");
   assert_non_null(clock);
   assert_true(clock->offset > 0);
   assert_null(elf_functions_find(&f, "__vdso_nothing"));
   elf_functions_done(&f);
+  own_vdso_done(&own);
+}
+
+// That of 32-bit programs, where the kernel runs such.
+static void test_functions_of_the_narrow_vdso(void **state) {
+  (void)state;
+  struct own_vdso own;
+  struct elf_functions f;
+  int r = own_vdso_read(true, &own);
+  if (r == -ENOSYS)
+    skip();
+  assert_int_equal(r, 0);
+  assert_int_equal(elf_functions_read(own.bytes, own.size, &f), 0);
+  assert_non_null(elf_functions_find(&f, "__kernel_vsyscall"));
+  assert_non_null(elf_functions_find(&f, "__vdso_clock_gettime"));
+  elf_functions_done(&f);
+  own_vdso_done(&own);
 }
 
 // Cut short at any length, or with any of its bytes spoilt, it is read or refused.
-static void test_hostile_vdso(void **state) {
-  (void)state;
-  const unsigned char *vdso = (const unsigned char *)(uintptr_t)getauxval(AT_SYSINFO_EHDR);
-  for (size_t size = 0; size < 4096; size += 7) {
-    struct elf_functions f;
+static void spoil(const unsigned char *vdso, size_t whole) {
+  struct elf_functions f;
+  for (size_t size = 0; size < whole; size += 7) {
     unsigned char *copy = must_alloc(size + 1);
     memcpy(copy, vdso, size);
     if (elf_functions_read(copy, size, &f) == 0)
       elf_functions_done(&f);
     free(copy);
   }
-  for (size_t at = 0; at < 2048; at++) {
-    struct elf_functions f;
-    unsigned char *copy = must_alloc(4096);
-    memcpy(copy, vdso, 4096);
+  for (size_t at = 0; at < whole / 2; at++) {
+    unsigned char *copy = must_alloc(whole);
+    memcpy(copy, vdso, whole);
     copy[at] ^= 0xff;
-    if (elf_functions_read(copy, 4096, &f) == 0)
+    if (elf_functions_read(copy, whole, &f) == 0)
       elf_functions_done(&f);
     free(copy);
+  }
+}
+
+static void test_hostile_vdso(void **state) {
+  (void)state;
+  struct own_vdso own;
+  for (int narrow = 0; narrow < 2; narrow++) {
+    if (own_vdso_read(narrow, &own) < 0)
+      continue;
+    spoil(own.bytes, 4096);
+    own_vdso_done(&own);
   }
 }
 
@@ -194,11 +220,17 @@ static void test_identity_of_a_file(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_this_machine_will_do),      cmocka_unit_test(test_another_architecture),
-      cmocka_unit_test(test_another_page_size),         cmocka_unit_test(test_feature_that_is_missing),
-      cmocka_unit_test(test_feature_that_nobody_uses),  cmocka_unit_test(test_registers_that_are_missing),
-      cmocka_unit_test(test_number_that_cannot_be),     cmocka_unit_test(test_paths_are_changed_by_whole_folders),
-      cmocka_unit_test(test_functions_of_our_own_vdso), cmocka_unit_test(test_hostile_vdso),
+      cmocka_unit_test(test_this_machine_will_do),
+      cmocka_unit_test(test_another_architecture),
+      cmocka_unit_test(test_another_page_size),
+      cmocka_unit_test(test_feature_that_is_missing),
+      cmocka_unit_test(test_feature_that_nobody_uses),
+      cmocka_unit_test(test_registers_that_are_missing),
+      cmocka_unit_test(test_number_that_cannot_be),
+      cmocka_unit_test(test_paths_are_changed_by_whole_folders),
+      cmocka_unit_test(test_functions_of_our_own_vdso),
+      cmocka_unit_test(test_functions_of_the_narrow_vdso),
+      cmocka_unit_test(test_hostile_vdso),
       cmocka_unit_test(test_identity_of_a_file),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

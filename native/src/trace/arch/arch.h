@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/user.h>
 
 // General registers as PTRACE_GETREGS gives them.
@@ -19,6 +20,15 @@ enum { ARCH_EXTENDED_NOTE = 0x202, ARCH_EXTENDED_MAX = 12288 };
 // Debug registers, by their offset in struct user; the last one switches the others on and is set last.
 enum { ARCH_DEBUG_REGISTERS = 6 };
 extern const size_t arch_debug_offset[ARCH_DEBUG_REGISTERS];
+
+// Entries of a thread's own in the table of segments (x86: of the GDT, struct user_desc), by PTRACE_GET_THREAD_AREA.
+enum { ARCH_SEGMENTS = 3, ARCH_SEGMENT_FIRST = 12, ARCH_SEGMENT = 16, ARCH_GET_SEGMENT = 25, ARCH_SET_SEGMENT = 26 };
+
+// A program is narrow when it is of the processor's older kind (32-bit on a 64-bit kernel). Its threads can run the
+// engine's code and make its calls as any other; what the kernel keeps for narrow calls only needs such.
+//
+// An instruction that makes a call is its address, with this bit where the call is a narrow one.
+#define ARCH_NARROW (1ULL << 63)
 
 // One call of the table that the batch loop works through, in the tracee's memory.
 struct arch_call {
@@ -38,15 +48,18 @@ extern const unsigned char arch_call_and_return[], arch_circle[];
 extern const size_t arch_call_and_return_size, arch_circle_size;
 enum { ARCH_RED_ZONE = 128 };
 
-// Offset of a system call instruction in `code`, or -1.
-long arch_find_syscall(const unsigned char *code, size_t size);
+// The first instruction in `code`, which lies at `address`, that makes a call. 0 or -1.
+int arch_find_call(const unsigned char *code, size_t size, uint64_t address, bool is_narrow, uint64_t *ret);
+enum { ARCH_CALL = 2 };  // the length of one
+bool arch_is_call(const unsigned char code[ARCH_CALL]);
 
 // Makes `r` start the loop at `entry` with `count` calls at `table`. The stack pointer leads to the table as well: one
 // that stands on the alternate signal stack would forbid sigaltstack(2).
 void arch_start_loop(struct registers *r, uint64_t entry, uint64_t table, uint64_t count);
 bool arch_loop_is_done(const struct registers *r);  // it stands behind the last call of the table
 
-// Makes `r` make one system call with the instruction at `instruction`, and no restart of an older call.
+// Makes `r` make one system call with the instruction at `instruction`, and no restart of an older call. Not every call
+// has a narrow form here: those do that an executor makes by itself.
 void arch_start_call(struct registers *r, uint64_t instruction, long number, const uint64_t args[6]);
 int64_t arch_result(const struct registers *r);
 
@@ -61,11 +74,15 @@ uint64_t arch_tls(const struct registers *r);
 enum { ARCH_BREAKPOINT = 1 };
 extern const unsigned char arch_breakpoint[ARCH_BREAKPOINT];
 
-// Makes a cut system call begin again wherever the kernel could not do it itself: in a new task, or with
-// registers that were put back. `code` holds the bytes before the pc (see arch_code_before), which tell the
-// number behind restart_syscall(2).
-enum { ARCH_CODE_BEFORE = 16 };
-void arch_restart_call(struct registers *r, const unsigned char code[ARCH_CODE_BEFORE]);
+// The memory of a process, to look at.
+struct arch_memory {
+  int (*read)(pid_t pid, uint64_t at, void *ret, size_t size);  // 0 or -errno
+  pid_t pid;
+};
+
+// Makes a cut system call begin again wherever the kernel could not do it itself: in a new task, or with registers that
+// were put back. The code before the call tells the number behind restart_syscall(2).
+void arch_restart_call(struct registers *r, const struct arch_memory *m);
 
 // A call that the freeze itself ended with EINTR (epoll_wait, sigtimedwait, semop…) begins again. True when changed.
 bool arch_restart_interrupted(struct registers *r);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "trace/arch/arch.h"
 #include "trace/arch/machine.h"
 
 const char arch_name[] = "x86_64";
@@ -69,7 +70,7 @@ const char *const arch_used_features[] = {
     NULL,
 };
 
-enum { OSXSAVE = 1 << 27, LEGACY_STATE = 512 };
+enum { OSXSAVE = 1 << 27, LEGACY_STATE = 512, NARROW_JUMP = 5 };
 
 uint64_t arch_extended_features(void) {
   unsigned a, b, c, d;
@@ -87,8 +88,14 @@ uint64_t arch_extended_in_use(const void *extended, size_t size) {
   return parts;
 }
 
-// jmp *0(%rip); the address
-size_t arch_put_jump(unsigned char code[ARCH_JUMP], uint64_t target) {
+// Narrow: jmp target. Else: jmp *0(%rip); the address
+size_t arch_put_jump(unsigned char code[ARCH_JUMP], uint64_t address, uint64_t target, bool is_narrow) {
+  const uint32_t distance = (uint32_t)(target - (address + NARROW_JUMP));
+  if (is_narrow) {
+    code[0] = 0xe9;
+    memcpy(code + 1, &distance, sizeof distance);
+    return NARROW_JUMP;
+  }
   memcpy(code, "\xff\x25\x00\x00\x00\x00", 6);
   memcpy(code + 6, &target, sizeof target);
   return 6 + sizeof target;
@@ -105,8 +112,21 @@ static const struct {
     {"getcpu", SYS_getcpu},
 };
 
+// The functions of the kernel's own make calls in ways that stay. Without the others, libraries make calls themselves.
+static size_t put_narrow_call(unsigned char code[ARCH_JUMP], const char *name) {
+  const int32_t error = -ENOSYS;
+  if (strncmp(name, "__kernel_", 9) == 0)
+    return 0;
+  code[0] = 0xb8;  // mov $-ENOSYS,%eax; ret
+  memcpy(code + 1, &error, sizeof error);
+  code[5] = 0xc3;
+  return 6;
+}
+
 // mov $number,%eax; syscall; ret. Of what has no call of the same form: mov $-ENOSYS,%rax; ret
-size_t arch_put_call(unsigned char code[ARCH_JUMP], const char *name) {
+size_t arch_put_call(unsigned char code[ARCH_JUMP], const char *name, bool is_narrow) {
+  if (is_narrow)
+    return put_narrow_call(code, name);
   const char *plain = strncmp(name, "__vdso_", 7) == 0 ? name + 7 : name;
   for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
     if (strcmp(calls[i].name, plain) != 0)
@@ -122,4 +142,11 @@ size_t arch_put_call(unsigned char code[ARCH_JUMP], const char *name) {
   memcpy(code + 3, &error, sizeof error);
   code[7] = 0xc3;
   return 8;
+}
+
+// Of a narrow program all calls are made there, behind more code than a jump needs.
+bool arch_can_stay_in_vdso(const unsigned char *vdso, size_t size, uint64_t offset, bool is_narrow) {
+  if (!is_narrow || offset < ARCH_CALL + NARROW_JUMP || offset > size - ARCH_CALL)
+    return false;
+  return arch_is_call(vdso + offset) || arch_is_call(vdso + offset - ARCH_CALL);
 }

@@ -14,7 +14,7 @@ static volatile uint64_t laps[5];
 static int64_t now(clockid_t clock) {
   struct timespec t;
   CHECK(clock_gettime(clock, &t) == 0);
-  return t.tv_sec * 1000000000 + t.tv_nsec;
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 static struct timespec spec(int64_t ns) { return (struct timespec){ns / 1000000000, ns % 1000000000}; }
 static int64_t some_time(void) { return 100000 + (int64_t)live_random(live_random(20) ? 8000000 : 150000000); }
