@@ -100,7 +100,8 @@ static bool is_within(uint64_t at, uint64_t start, uint64_t size) { return start
 static bool is_lent(const struct registers *now, const struct journal_thread *t, uint64_t area) {
   const struct landing *l = &t->landing;
   uint64_t pc = arch_pc(now);
-  bool is_calling = is_within(pc, l->instruction, arch_call_and_return_size) && arch_sp(now) == l->stack;
+  const size_t size = arch_call_and_return(l->instruction & ARCH_NARROW)->size;
+  bool is_calling = is_within(pc, l->instruction & ~ARCH_NARROW, size) && arch_sp(now) - l->stack <= l->taken;
   return is_calling || (l->circle && pc == l->circle) || is_within(pc, area, EXECUTOR_AREA);
 }
 

@@ -223,9 +223,8 @@ static int go_round(struct executor *x, uint64_t circle, struct error *e) {
 
 static int step_call(struct executor *x, long number, const uint64_t args[6], int64_t *ret, struct error *e) {
   struct registers r = x->saved;
-  struct landing l = {0};
-  if (!executor_is_narrow(x))
-    landing_prepare(&l, x->pid, x->memory, arch_sp(&r));
+  struct landing l;
+  landing_prepare(&l, x->pid, x->memory, arch_sp(&r));
   arch_start_call(&r, l.instruction ? l.instruction : x->instruction, number, args);
   if (l.instruction)
     arch_set_sp(&r, l.stack);

@@ -39,9 +39,13 @@ static bool has_code(int memory, uint64_t at, const unsigned char *code, size_t 
          memcmp(there, code, size) == 0;
 }
 
+static const struct arch_call_and_return *form_of(const struct place *p) {
+  return arch_call_and_return(p->call & ARCH_NARROW);
+}
+
 int landing_is_known(pid_t pid, int memory) {
   const struct place *p = place_of(pid);
-  return p && has_code(memory, p->call, arch_call_and_return, arch_call_and_return_size) &&
+  return p && has_code(memory, p->call & ~ARCH_NARROW, form_of(p)->code, form_of(p)->size) &&
          has_code(memory, p->circle, arch_circle, arch_circle_size);
 }
 
@@ -51,9 +55,13 @@ void landing_prepare(struct landing *ret, pid_t pid, int memory, uint64_t stack_
   enum { BELOW = ARCH_RED_ZONE + 64 };
   const struct place *p = place_of(pid);
   *ret = (struct landing){.memory = memory, .stack = (stack_pointer - BELOW) & ~(uint64_t)15};
-  if (!p || !landing_is_known(pid, memory) ||
-      pread(memory, &ret->before, sizeof ret->before, (off_t)ret->stack) != sizeof ret->before ||
-      pwrite(memory, &p->circle, sizeof p->circle, (off_t)ret->stack) != sizeof p->circle)
+  if (!p || !landing_is_known(pid, memory))
+    return;
+  const size_t width = form_of(p)->width;
+  ret->taken = form_of(p)->taken;
+  const off_t at = (off_t)(ret->stack + ret->taken);
+  if (pread(memory, &ret->before, width, at) != (ssize_t)width ||
+      pwrite(memory, &p->circle, width, at) != (ssize_t)width)
     return;
   ret->instruction = p->call;
   ret->circle = p->circle;
@@ -61,5 +69,6 @@ void landing_prepare(struct landing *ret, pid_t pid, int memory, uint64_t stack_
 
 void landing_done(const struct landing *l) {
   if (l->instruction)
-    (void)!pwrite(l->memory, &l->before, sizeof l->before, (off_t)l->stack);
+    (void)!pwrite(l->memory, &l->before, arch_call_and_return(l->instruction & ARCH_NARROW)->width,
+                  (off_t)(l->stack + l->taken));
 }

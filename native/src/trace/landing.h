@@ -6,15 +6,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// In the process `pid`: a system call instruction with a return behind it, and a jump to itself.
+// In the process `pid`: a system call instruction (see ARCH_NARROW) with a return behind it, and a jump to itself.
 void landing_learn(pid_t pid, uint64_t call, uint64_t circle);
 
 // A call about to be made. `instruction` 0: no place is known, or it cannot be used now.
 struct landing {
   uint64_t instruction, circle;
-  uint64_t stack;  // what the stack pointer has to be
-  int memory;      // /proc/PID/mem
-  uint64_t before;
+  uint64_t stack, taken;  // what the stack pointer has to be, and by how much it grows before the return
+  int memory;             // /proc/PID/mem
+  uint64_t before;        // what was where the return address is
 };
 
 // Whether what was learnt of the process still holds.

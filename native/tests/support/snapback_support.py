@@ -81,7 +81,9 @@ def within_reach(path):
     if not _copies:
         _copies.append(tempfile.mkdtemp(prefix="snapback-bin-", dir="/tmp"))
         os.chown(_copies[0], uid, gid)
-    folder = _copies[0]
+    folder = os.path.join(_copies[0], os.path.basename(os.path.dirname(path)))  # of each kind there may be one of the name
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    os.chown(folder, uid, gid)
     shutil.copy(path, folder)
     copy = os.path.join(folder, os.path.basename(path))
     os.chmod(copy, 0o755)

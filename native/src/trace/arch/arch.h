@@ -44,8 +44,14 @@ extern const uint64_t arch_user_end;  // mappings above are the kernel's own
 
 // Code to be found in programs: a system call instruction and a return; a jump to itself. And how many bytes beneath
 // its stack pointer a program may use.
-extern const unsigned char arch_call_and_return[], arch_circle[];
-extern const size_t arch_call_and_return_size, arch_circle_size;
+struct arch_call_and_return {
+  const unsigned char *code;
+  size_t size;
+  size_t taken, width;  // bytes that it takes from the stack before the address to which it returns; of that address
+};
+const struct arch_call_and_return *arch_call_and_return(bool is_narrow);
+extern const unsigned char arch_circle[];
+extern const size_t arch_circle_size;
 enum { ARCH_RED_ZONE = 128 };
 
 // The first instruction in `code`, which lies at `address`, that makes a call. 0 or -1.

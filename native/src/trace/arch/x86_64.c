@@ -54,8 +54,17 @@ const size_t arch_loop_size = sizeof arch_loop;
 const uint64_t arch_user_end = 0x8000000000000000;
 const unsigned char arch_breakpoint[ARCH_BREAKPOINT] = {0xcc};
 
-const unsigned char arch_call_and_return[] = {0x0f, 0x05, 0xc3}, arch_circle[] = {0xeb, 0xfe};
-const size_t arch_call_and_return_size = sizeof arch_call_and_return, arch_circle_size = sizeof arch_circle;
+const unsigned char arch_circle[] = {0xeb, 0xfe};
+const size_t arch_circle_size = sizeof arch_circle;
+
+// syscall; ret. In the vdso of a narrow program: int $0x80; pop %ebp; pop %edx; pop %ecx; ret
+const struct arch_call_and_return *arch_call_and_return(bool is_narrow) {
+  static const unsigned char wide_code[] = {0x0f, 0x05, 0xc3}, narrow_code[] = {0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3};
+  static const struct arch_call_and_return wide = {wide_code, sizeof wide_code, 0, sizeof(uint64_t)},
+                                           narrow = {narrow_code, sizeof narrow_code, 3 * sizeof(uint32_t),
+                                                     sizeof(uint32_t)};
+  return is_narrow ? &narrow : &wide;
+}
 
 static const unsigned char wide_call[] = {0x0f, 0x05}, narrow_call[] = {0xcd, 0x80};
 
