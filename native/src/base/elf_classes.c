@@ -99,3 +99,47 @@ void elf_read_dynamic(const void *bytes, bool is_narrow, Elf64_Dyn *ret) {
   memcpy(&n, bytes, sizeof n);
   *ret = (Elf64_Dyn){.d_tag = n.d_tag, .d_un.d_val = n.d_un.d_val};
 }
+
+void elf_write_header(void *bytes, bool is_narrow, const Elf64_Ehdr *from) {
+  Elf32_Ehdr n = {.e_type = from->e_type,
+                  .e_machine = from->e_machine,
+                  .e_version = from->e_version,
+                  .e_entry = (Elf32_Addr)from->e_entry,
+                  .e_phoff = (Elf32_Off)from->e_phoff,
+                  .e_shoff = (Elf32_Off)from->e_shoff,
+                  .e_flags = from->e_flags,
+                  .e_ehsize = from->e_ehsize,
+                  .e_phentsize = from->e_phentsize,
+                  .e_phnum = from->e_phnum,
+                  .e_shentsize = from->e_shentsize,
+                  .e_shnum = from->e_shnum,
+                  .e_shstrndx = from->e_shstrndx};
+  memcpy(n.e_ident, from->e_ident, sizeof n.e_ident);
+  memcpy(bytes, is_narrow ? (const void *)&n : from, elf_size_of_header(is_narrow));
+}
+
+void elf_write_segment(void *bytes, bool is_narrow, const Elf64_Phdr *from) {
+  const Elf32_Phdr n = {.p_type = from->p_type,
+                        .p_flags = from->p_flags,
+                        .p_offset = (Elf32_Off)from->p_offset,
+                        .p_vaddr = (Elf32_Addr)from->p_vaddr,
+                        .p_paddr = (Elf32_Addr)from->p_paddr,
+                        .p_filesz = (Elf32_Word)from->p_filesz,
+                        .p_memsz = (Elf32_Word)from->p_memsz,
+                        .p_align = (Elf32_Word)from->p_align};
+  memcpy(bytes, is_narrow ? (const void *)&n : from, elf_size_of_segment(is_narrow));
+}
+
+void elf_write_section(void *bytes, bool is_narrow, const Elf64_Shdr *from) {
+  const Elf32_Shdr n = {.sh_name = from->sh_name,
+                        .sh_type = from->sh_type,
+                        .sh_flags = (Elf32_Word)from->sh_flags,
+                        .sh_addr = (Elf32_Addr)from->sh_addr,
+                        .sh_offset = (Elf32_Off)from->sh_offset,
+                        .sh_size = (Elf32_Word)from->sh_size,
+                        .sh_link = from->sh_link,
+                        .sh_info = from->sh_info,
+                        .sh_addralign = (Elf32_Word)from->sh_addralign,
+                        .sh_entsize = (Elf32_Word)from->sh_entsize};
+  memcpy(bytes, is_narrow ? (const void *)&n : from, elf_size_of_section(is_narrow));
+}

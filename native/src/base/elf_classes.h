@@ -17,3 +17,9 @@ static inline size_t elf_size_of_segment(bool is_narrow) { return is_narrow ? si
 static inline size_t elf_size_of_section(bool is_narrow) { return is_narrow ? sizeof(Elf32_Shdr) : sizeof(Elf64_Shdr); }
 static inline size_t elf_size_of_symbol(bool is_narrow) { return is_narrow ? sizeof(Elf32_Sym) : sizeof(Elf64_Sym); }
 static inline size_t elf_size_of_dynamic(bool is_narrow) { return is_narrow ? sizeof(Elf32_Dyn) : sizeof(Elf64_Dyn); }
+
+// The other way: into as many bytes as the sizes say. What is too large for 32 bits is cut.
+static inline size_t elf_size_of_header(bool is_narrow) { return is_narrow ? sizeof(Elf32_Ehdr) : sizeof(Elf64_Ehdr); }
+void elf_write_header(void *bytes, bool is_narrow, const Elf64_Ehdr *from);
+void elf_write_segment(void *bytes, bool is_narrow, const Elf64_Phdr *from);
+void elf_write_section(void *bytes, bool is_narrow, const Elf64_Shdr *from);

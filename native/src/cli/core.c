@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0
 // `snapback core`: a core file of an image, for any debugger.
-#include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/elf_classes.h"
 #include "base/memory.h"
 #include "cli/core_notes.h"
 #include "cli/core_segments.h"
@@ -29,33 +29,39 @@ struct core {
 static size_t header_count(const struct core *c) { return c->segments.count + 1; }
 
 // Where more segments are than its field has room for, a section header that is none tells their number.
+static bool is_narrow(const struct core *c) { return c->process->narrow; }
+
 static size_t headers_size(const struct core *c) {
-  return sizeof(Elf64_Ehdr) + header_count(c) * sizeof(Elf64_Phdr) +
-         (header_count(c) >= PN_XNUM ? sizeof(Elf64_Shdr) : 0);
+  return elf_size_of_header(is_narrow(c)) + header_count(c) * elf_size_of_segment(is_narrow(c)) +
+         (header_count(c) >= PN_XNUM ? elf_size_of_section(is_narrow(c)) : 0);
 }
 
 static uint64_t memory_offset(const struct core *c) {
   return (headers_size(c) + c->notes_size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE;
 }
 
-static void fill_header(const struct core *c, Elf64_Ehdr *h, Elf64_Shdr *many) {
-  memcpy(h->e_ident, ELFMAG, SELFMAG);
-  h->e_ident[EI_CLASS] = ELFCLASS64;
-  h->e_ident[EI_DATA] = ELFDATA2LSB;
-  h->e_ident[EI_VERSION] = EV_CURRENT;
-  h->e_type = ET_CORE;
-  h->e_machine = EM_X86_64;
-  h->e_version = EV_CURRENT;
-  h->e_phoff = h->e_ehsize = sizeof *h;
-  h->e_phentsize = sizeof(Elf64_Phdr);
-  h->e_phnum = (Elf64_Half)header_count(c);
-  if (header_count(c) < PN_XNUM)
-    return;
-  h->e_phnum = PN_XNUM;
-  h->e_shoff = headers_size(c) - sizeof *many;
-  h->e_shentsize = sizeof *many;
-  h->e_shnum = 1;
-  many->sh_info = (Elf64_Word)header_count(c);
+static void fill_header(const struct core *c, unsigned char *bytes) {
+  const bool narrow = is_narrow(c);
+  const Elf64_Shdr many = {.sh_info = (Elf64_Word)header_count(c)};
+  Elf64_Ehdr h = {.e_type = ET_CORE,
+                  .e_machine = narrow ? EM_386 : EM_X86_64,
+                  .e_version = EV_CURRENT,
+                  .e_phoff = elf_size_of_header(narrow),
+                  .e_ehsize = (Elf64_Half)elf_size_of_header(narrow),
+                  .e_phentsize = (Elf64_Half)elf_size_of_segment(narrow),
+                  .e_phnum = (Elf64_Half)header_count(c)};
+  memcpy(h.e_ident, ELFMAG, SELFMAG);
+  h.e_ident[EI_CLASS] = narrow ? ELFCLASS32 : ELFCLASS64;
+  h.e_ident[EI_DATA] = ELFDATA2LSB;
+  h.e_ident[EI_VERSION] = EV_CURRENT;
+  if (header_count(c) >= PN_XNUM) {
+    h.e_phnum = PN_XNUM;
+    h.e_shoff = headers_size(c) - elf_size_of_section(narrow);
+    h.e_shentsize = (Elf64_Half)elf_size_of_section(narrow);
+    h.e_shnum = 1;
+    elf_write_section(bytes + h.e_shoff, narrow, &many);
+  }
+  elf_write_header(bytes, narrow, &h);
 }
 
 static Elf64_Word flags_of(const Snapback__Image__Mapping *m) {
@@ -63,23 +69,29 @@ static Elf64_Word flags_of(const Snapback__Image__Mapping *m) {
          (m->protection & PROT_EXEC ? PF_X : 0);
 }
 
+static void fill_segment(const struct core *c, unsigned char *bytes, size_t n, const Elf64_Phdr *segment) {
+  const size_t size = elf_size_of_segment(is_narrow(c));
+  elf_write_segment(bytes + elf_size_of_header(is_narrow(c)) + n * size, is_narrow(c), segment);
+}
+
 // All headers; returns where the file ends.
 static uint64_t fill_headers(const struct core *c, unsigned char *bytes) {
-  Elf64_Phdr *p = (Elf64_Phdr *)(void *)(bytes + sizeof(Elf64_Ehdr));
   uint64_t at = memory_offset(c);
-  fill_header(c, (Elf64_Ehdr *)(void *)bytes, (Elf64_Shdr *)(void *)(bytes + headers_size(c) - sizeof(Elf64_Shdr)));
-  p[0] = (Elf64_Phdr){
+  const Elf64_Phdr notes = {
       .p_type = PT_NOTE, .p_offset = headers_size(c), .p_filesz = c->notes_size, .p_align = sizeof(Elf64_Word)};
+  fill_header(c, bytes);
+  fill_segment(c, bytes, 0, &notes);
   for (size_t n = 0; n < c->segments.count; n++) {
     const struct core_segment *s = &c->segments.item[n];
     uint64_t size = s->end - s->start, stored = s->stored ? size : 0;
-    p[n + 1] = (Elf64_Phdr){.p_type = PT_LOAD,
-                            .p_flags = flags_of(s->mapping),
-                            .p_offset = at,
-                            .p_vaddr = s->start,
-                            .p_filesz = stored,
-                            .p_memsz = size,
-                            .p_align = IMAGE_PAGE};
+    const Elf64_Phdr p = {.p_type = PT_LOAD,
+                          .p_flags = flags_of(s->mapping),
+                          .p_offset = at,
+                          .p_vaddr = s->start,
+                          .p_filesz = stored,
+                          .p_memsz = size,
+                          .p_align = IMAGE_PAGE};
+    fill_segment(c, bytes, n + 1, &p);
     at += stored;
   }
   return at;

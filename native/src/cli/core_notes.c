@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "cli/core_narrow.h"
 #include "cli/words.h"
 
 typedef Snapback__Image__Process Process;
@@ -47,6 +48,12 @@ static int signal_of(const Thread *t) {
 }
 
 static void add_status(struct notes *n, const Process *p, const Thread *t) {
+  struct narrow_status narrow;
+  if (p->narrow) {
+    narrow_status_fill(p, t, signal_of(t), &narrow);
+    add_note(n, "CORE", NT_PRSTATUS, &narrow, sizeof narrow);
+    return;
+  }
   struct elf_prstatus status = {.pr_pid = t->tid, .pr_ppid = p->parent, .pr_pgrp = p->group, .pr_sid = p->session};
   status.pr_cursig = (short)signal_of(t);
   status.pr_info.si_signo = signal_of(t);
@@ -57,10 +64,15 @@ static void add_status(struct notes *n, const Process *p, const Thread *t) {
   add_note(n, "CORE", NT_PRSTATUS, &status, sizeof status);
 }
 
-static void add_extended(struct notes *n, const Thread *t) {
+static void add_extended(struct notes *n, const Process *p, const Thread *t) {
+  if (p->narrow && t->segments.len)
+    add_note(n, "LINUX", NARROW_SEGMENTS_NOTE, t->segments.data, t->segments.len);
   if (t->extended.len < FPU_BYTES)
     return;
-  add_note(n, "CORE", NT_FPREGSET, t->extended.data, FPU_BYTES);
+  if (p->narrow)
+    add_note(n, "LINUX", NARROW_FPU_NOTE, t->extended.data, FPU_BYTES);
+  else
+    add_note(n, "CORE", NT_FPREGSET, t->extended.data, FPU_BYTES);
   add_note(n, "LINUX", NT_X86_XSTATE, t->extended.data, t->extended.len);
 }
 
@@ -73,6 +85,32 @@ static const Thread *shown_thread(const Snapback__Image__Image *m, const Process
 
 // ---- the process ----
 
+static void add_signal(struct notes *n, const Process *p, const Thread *t) {
+  siginfo_t info;
+  struct narrow_info narrow;
+  if (!signal_of(t))
+    return;
+  memcpy(&info, t->signal_info.data, sizeof info);
+  narrow_info_fill(&info, &narrow);
+  if (p->narrow)
+    add_note(n, "CORE", NT_SIGINFO, &narrow, sizeof narrow);
+  else
+    add_note(n, "CORE", NT_SIGINFO, t->signal_info.data, t->signal_info.len);
+}
+
+static void add_narrow_program(struct notes *n, const struct elf_prpsinfo *from) {
+  struct narrow_program info = {.state_name = from->pr_sname,
+                                .pid = from->pr_pid,
+                                .parent = from->pr_ppid,
+                                .group = from->pr_pgrp,
+                                .session = from->pr_sid};
+  _Static_assert(sizeof info.name == sizeof from->pr_fname && sizeof info.arguments == sizeof from->pr_psargs,
+                 "both kinds have as much room");
+  memcpy(info.name, from->pr_fname, sizeof info.name);
+  memcpy(info.arguments, from->pr_psargs, sizeof info.arguments);
+  add_note(n, "CORE", NT_PRPSINFO, &info, sizeof info);
+}
+
 static void add_program(struct notes *n, const Snapback__Image__Image *m, const Process *p) {
   struct elf_prpsinfo info = {.pr_sname = 't', .pr_pid = p->pid, .pr_ppid = p->parent};
   _cleanup_free_ char *command = words_joined(m->command, m->n_command);
@@ -81,10 +119,18 @@ static void add_program(struct notes *n, const Snapback__Image__Image *m, const 
   info.pr_sid = p->session;
   strncpy(info.pr_fname, slash ? slash + 1 : p->executable->path, sizeof info.pr_fname - 1);
   strncpy(info.pr_psargs, p->is_debugger || p->traced_by ? p->executable->path : command, sizeof info.pr_psargs - 1);
-  add_note(n, "CORE", NT_PRPSINFO, &info, sizeof info);
+  if (p->narrow)
+    add_narrow_program(n, &info);
+  else
+    add_note(n, "CORE", NT_PRPSINFO, &info, sizeof info);
 }
 
 static bool names_file(const Snapback__Image__Mapping *m) { return m->file && *m->file->path; }
+
+static char *put_number(char *to, uint64_t number, size_t width) {
+  memcpy(to, &number, width);  // the low bytes come first
+  return to + width;
+}
 
 // count, page size; start, end and place in pages of each; then the names.
 static void add_files(struct notes *n, const Process *p) {
@@ -94,21 +140,19 @@ static void add_files(struct notes *n, const Process *p) {
       count++;
       size += strlen(p->mapping[i]->file->path) + 1;
     }
-  _cleanup_free_ uint64_t *numbers = must_alloc((2 + 3 * count) * sizeof *numbers + size);
-  uint64_t *number = numbers + 2;
-  char *name = (char *)(numbers + 2 + 3 * count);
-  numbers[0] = count;
-  numbers[1] = IMAGE_PAGE;
+  const size_t width = p->narrow ? sizeof(uint32_t) : sizeof(uint64_t), numbers = (2 + 3 * count) * width;
+  _cleanup_free_ char *content = must_alloc(numbers + size);
+  char *number = put_number(put_number(content, count, width), IMAGE_PAGE, width), *name = content + numbers;
   for (size_t i = 0; i < p->n_mapping; i++) {
     const Snapback__Image__Mapping *m = p->mapping[i];
     if (!names_file(m))
       continue;
-    *number++ = m->start;
-    *number++ = m->end;
-    *number++ = m->offset / IMAGE_PAGE;
+    number = put_number(number, m->start, width);
+    number = put_number(number, m->end, width);
+    number = put_number(number, m->offset / IMAGE_PAGE, width);
     name = stpcpy(name, m->file->path) + 1;
   }
-  add_note(n, "CORE", NT_FILE, numbers, (2 + 3 * count) * sizeof *numbers + size);
+  add_note(n, "CORE", NT_FILE, content, numbers + size);
 }
 
 unsigned char *core_notes(const Snapback__Image__Image *m, const Process *p, size_t *ret_size) {
@@ -116,16 +160,15 @@ unsigned char *core_notes(const Snapback__Image__Image *m, const Process *p, siz
   const Thread *first = shown_thread(m, p);
   add_status(&n, p, first);
   add_program(&n, m, p);
-  if (signal_of(first))
-    add_note(&n, "CORE", NT_SIGINFO, first->signal_info.data, first->signal_info.len);
+  add_signal(&n, p, first);
   add_note(&n, "CORE", NT_AUXV, p->auxiliary_vector.data, p->auxiliary_vector.len);
   add_files(&n, p);
-  add_extended(&n, first);
+  add_extended(&n, p, first);
   for (size_t i = 0; i < p->n_thread; i++) {
     if (p->thread[i] == first)
       continue;
     add_status(&n, p, p->thread[i]);
-    add_extended(&n, p->thread[i]);
+    add_extended(&n, p, p->thread[i]);
   }
   *ret_size = n.size;
   return n.bytes;

@@ -72,8 +72,13 @@ static void add_memory(struct core_segments *s, const struct image *i, const Pro
   add(s, m, m->start, m->end, held || (m->protection != PROT_NONE && m->end - m->start <= sparse_max));
 }
 
-static bool is_vdso(const struct image *i, const Mapping *m) {
-  return strcmp(m->name, "[vdso]") == 0 && image_metadata(i)->machine->vdso.len == m->end - m->start;
+static const ProtobufCBinaryData *vdso_of(const struct image *i, const Process *p) {
+  const Snapback__Image__Machine *m = image_metadata(i)->machine;
+  return p->narrow ? &m->narrow_vdso : &m->vdso;
+}
+
+static bool is_vdso(const struct image *i, const Process *p, const Mapping *m) {
+  return strcmp(m->name, "[vdso]") == 0 && vdso_of(i, p)->len == m->end - m->start;
 }
 
 void core_segments_list(const struct image *i, const Process *p, struct core_segments *ret) {
@@ -85,7 +90,7 @@ void core_segments_list(const struct image *i, const Process *p, struct core_seg
     else if (m->kind == KIND(ANONYMOUS) || m->kind == KIND(SHARED_OBJECT))
       add_memory(ret, i, p, m);
     else
-      add(ret, m, m->start, m->end, m->kind == KIND(KERNEL) && is_vdso(i, m));
+      add(ret, m, m->start, m->end, m->kind == KIND(KERNEL) && is_vdso(i, p, m));
   }
 }
 
@@ -128,7 +133,7 @@ int core_segment_write(const struct image *i, const Process *p, const struct cor
   uint32_t space;
   uint64_t from;
   if (!mapping_space(i, p, s->mapping, &space, &from))
-    return write_failed(file, write_pages(file, image_metadata(i)->machine->vdso.data, s->end - s->start, at), e);
+    return write_failed(file, write_pages(file, vdso_of(i, p)->data, s->end - s->start, at), e);
   _cleanup_fd_ int fd = s->mapping->kind == KIND(FILE_PRIVATE) ? open_same_file(s->mapping->file) : -1;
   for (uint64_t address = s->start; address < s->end; address += PIECE) {
     size_t size = s->end - address < PIECE ? (size_t)(s->end - address) : PIECE;

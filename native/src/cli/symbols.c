@@ -2,19 +2,20 @@
 // Names of functions, from the symbol table of an ELF file. The file may be anything: every size and place is checked.
 #include "cli/symbols.h"
 
-#include <elf.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/elf_classes.h"
 #include "base/file.h"
 #include "base/memory.h"
 
 enum { SEGMENTS_MAX = 1024, SECTIONS_MAX = 65536, TABLE_MAX = 256 << 20, ASSEMBLER_MAX = 4096 };
 
 struct symbols {
+  bool is_narrow;
   Elf64_Ehdr header;
   Elf64_Phdr *segments;
   Elf64_Sym *symbols;
@@ -36,41 +37,57 @@ static void *read_part(int fd, uint64_t offset, uint64_t size) {
   return part;
 }
 
-static bool header_usable(const Elf64_Ehdr *h) {
-  return memcmp(h->e_ident, ELFMAG, SELFMAG) == 0 && h->e_ident[EI_CLASS] == ELFCLASS64 &&
-         h->e_ident[EI_DATA] == ELFDATA2LSB && h->e_phentsize == sizeof(Elf64_Phdr) && h->e_phnum <= SEGMENTS_MAX &&
-         h->e_shentsize == sizeof(Elf64_Shdr);
+// A table of the file, each of `count` entries widened by `widen`. NULL: it cannot be had.
+static void *read_table(int fd, uint64_t offset, uint64_t count, size_t from_size, size_t to_size, bool is_narrow,
+                        void (*widen)(const void *from, bool is_narrow, void *to)) {
+  _cleanup_free_ char *from = count <= TABLE_MAX / to_size ? read_part(fd, offset, count * from_size) : NULL;
+  if (!from)
+    return NULL;
+  char *to = must_alloc(count * to_size);
+  for (uint64_t i = 0; i < count; i++)
+    widen(from + i * from_size, is_narrow, to + i * to_size);
+  return to;
 }
 
-static const Elf64_Shdr *table_of(const Elf64_Shdr *sections, size_t count, uint32_t type) {
+static void widen_segment(const void *from, bool is_narrow, void *to) { elf_read_segment(from, is_narrow, to); }
+static void widen_section(const void *from, bool is_narrow, void *to) { elf_read_section(from, is_narrow, to); }
+static void widen_symbol(const void *from, bool is_narrow, void *to) { elf_read_symbol(from, is_narrow, to); }
+
+static const Elf64_Shdr *table_of(const struct symbols *s, const Elf64_Shdr *sections, size_t count, uint32_t type) {
   for (size_t i = 0; i < count; i++)
-    if (sections[i].sh_type == type && sections[i].sh_entsize == sizeof(Elf64_Sym) && sections[i].sh_link < count)
+    if (sections[i].sh_type == type && sections[i].sh_entsize == elf_size_of_symbol(s->is_narrow) &&
+        sections[i].sh_link < count)
       return &sections[i];
   return NULL;
 }
 
 static bool read_symbols(struct symbols *s, int fd) {
   size_t count = s->header.e_shnum;
-  _cleanup_free_ Elf64_Shdr *sections = read_part(fd, s->header.e_shoff, count * sizeof *sections);
-  const Elf64_Shdr *table = sections ? table_of(sections, count, SHT_SYMTAB) : NULL;
+  _cleanup_free_ Elf64_Shdr *sections = read_table(fd, s->header.e_shoff, count, elf_size_of_section(s->is_narrow),
+                                                   sizeof *sections, s->is_narrow, widen_section);
+  const Elf64_Shdr *table = sections ? table_of(s, sections, count, SHT_SYMTAB) : NULL;
   if (!table && sections)
-    table = table_of(sections, count, SHT_DYNSYM);
+    table = table_of(s, sections, count, SHT_DYNSYM);
   if (!table)
     return false;
-  s->count = table->sh_size / sizeof *s->symbols;
-  s->symbols = read_part(fd, table->sh_offset, s->count * sizeof *s->symbols);
+  s->count = table->sh_size / elf_size_of_symbol(s->is_narrow);
+  s->symbols = read_table(fd, table->sh_offset, s->count, elf_size_of_symbol(s->is_narrow), sizeof *s->symbols,
+                          s->is_narrow, widen_symbol);
   s->names_size = sections[table->sh_link].sh_size;
   s->names = read_part(fd, sections[table->sh_link].sh_offset, s->names_size);
   return s->symbols && s->names;
 }
 
 static bool read_all(struct symbols *s, int fd, uint64_t size) {
+  unsigned char header[sizeof(Elf64_Ehdr)];
   struct stat st;
   if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (size && (uint64_t)st.st_size != size))
     return false;
-  if (fd_pread_all(fd, &s->header, sizeof s->header, 0) || !header_usable(&s->header))
+  if (fd_pread_all(fd, header, sizeof header, 0) ||
+      !elf_read_header(header, sizeof header, &s->header, &s->is_narrow) || s->header.e_phnum > SEGMENTS_MAX)
     return false;
-  s->segments = read_part(fd, s->header.e_phoff, s->header.e_phnum * sizeof *s->segments);
+  s->segments = read_table(fd, s->header.e_phoff, s->header.e_phnum, elf_size_of_segment(s->is_narrow),
+                           sizeof *s->segments, s->is_narrow, widen_segment);
   return s->segments && read_symbols(s, fd);
 }
 

@@ -164,7 +164,7 @@ int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct
   s->stopped = f->stopped;
   s->area = executor_area(main);
   s->instruction = executor_instruction(main);
-  r = survey_kind(s, f->tracer, e) < 0 ? -1 : capture_with(f, s, main, sibling, e);
+  r = capture_with(f, s, main, sibling, e);
   if (r == 0 && s->engine->debugger && s->engine->debugger != s->pid)
     r = breakpoints_find(s->pid, &s->breakpoint, &s->breakpoints, e);
   if (executor_close(main, e) < 0 || r < 0)

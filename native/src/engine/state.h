@@ -388,7 +388,6 @@ int survey_processes(const struct engine *g, pid_t pid, struct error *e);
 int survey_mappings(const struct engine *g, pid_t pid, const struct mappings *maps, struct error *e);
 int survey_filter(pid_t pid, const struct process_status *s, struct error *e);
 bool process_is_narrow(const struct process_state *s);  // see ARCH_NARROW
-int survey_kind(const struct process_state *s, const struct executor *tracer, struct error *e);
 struct tree;
 int survey_sharing(const struct tree *t, struct error *e);  // what parents and children may not share
 int survey_timers(const struct process_state *s, struct error *e);

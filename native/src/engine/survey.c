@@ -73,16 +73,6 @@ int survey_filter(pid_t pid, const struct process_status *s, struct error *e) {
 
 bool process_is_narrow(const struct process_state *s) { return s->instruction & ARCH_NARROW; }
 
-int survey_kind(const struct process_state *s, const struct executor *tracer, struct error *e) {
-  if (tracer != executor_self() && process_is_narrow(s))
-    return error_set(
-        e, ERROR_REFUSED,
-        "process %d is a 32-bit program, of which snapshots cannot be taken under a debugger yet: run it by "
-        "'snapback launch', or debug a 64-bit build of it",
-        s->pid);
-  return 0;
-}
-
 static bool is_shared(pid_t a, pid_t b, int what) { return syscall(SYS_kcmp, a, b, what, 0, 0) == 0; }
 
 // Forked processes have copies of all; clone(2) and vfork(2) can leave it shared.

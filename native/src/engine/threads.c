@@ -375,10 +375,12 @@ static int64_t clone_thread(struct executor *x, const struct thread_state *t, bo
 }
 
 struct clone_args thread_clone_args(const struct thread_state *t) {
+  // Narrow calls take something else for it; all get it with their registers anyway.
+  const uint64_t tls = arch_tls(&t->registers);
   return (struct clone_args){
-      .flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-               CLONE_PTRACE,
-      .tls = arch_tls(&t->registers),
+      .flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE |
+               (tls ? CLONE_SETTLS : 0),
+      .tls = tls,
   };
 }
 

@@ -63,6 +63,25 @@ class Kinds(support.TestCase):
         for name, journal in self.journals.items():
             self.assertTrue(journal.passed(), name)
 
+    def test_program_that_becomes_one_of_the_other_kind(self):
+        journal = support.Journal(self.folder)
+        paths = [os.path.join(folder, "execs") for folder in FOLDERS.values()]
+        self.all = self.environment(LIVE_OTHERS=":".join(paths), **journal.environment())
+        session, taken, kinds = self.launch(paths[:1], environment=self.all), [], set()
+        for turn in range(2):
+            taken = []
+            for _ in range(4 * ROUNDS):
+                journal.wait_for_ticks(CHOICE.randrange(1, 60), alive=lambda: session.process.poll() is None)
+                kinds.add(os.readlink(f"/proc/{session.host_pid()}/exe"))
+                if len(taken) < ROUNDS:
+                    taken.append(session.snapshot())
+                session.rewind(CHOICE.choice(taken))
+            session = self.go_on_elsewhere(session, self.path(f"{turn}.sbi"))
+        journal.ask_to_end()
+        self.assertEqual(session.wait(), 0, session.shown())
+        self.assertTrue(journal.passed())
+        self.assertEqual(kinds, set(paths))
+
     def test_64_bit_parent(self):
         self.check("wide")
 

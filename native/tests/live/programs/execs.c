@@ -21,6 +21,15 @@ static void *work(void *argument) {
   return NULL;
 }
 
+// One of those that the environment names.
+static void become_one_of(char *paths, const char *tick) {
+  char *other = strchr(paths, ':');
+  CHECK(other);
+  *other++ = 0;
+  execl(live_random(2) ? other : paths, "execs", tick, (char *)NULL);
+  CHECK(!"exec works");
+}
+
 // Half of the time the other program, where there is one beside us: the same, linked statically.
 static void become_another(void) {
   char self[PATH_MAX], other[PATH_MAX + 16], tick[32];
@@ -32,6 +41,8 @@ static void become_another(void) {
     *suffix = 0;
   snprintf(other, sizeof other, "%s%s", self, live_random(2) ? "_static" : "");
   snprintf(tick, sizeof tick, "%llu", (unsigned long long)live_ticks());
+  if (getenv("LIVE_OTHERS"))
+    become_one_of(strdup(getenv("LIVE_OTHERS")), tick);
   execl(access(other, X_OK) == 0 ? other : self, "execs", tick, (char *)NULL);
   CHECK(!"exec works");
 }
