@@ -305,8 +305,16 @@ static uint64_t end_of_overlap(const struct mappings *m, uint64_t at) {
   return 0;
 }
 
+static bool is_narrow(const struct mappings *m) { return m->count && m->item[m->count - 1].end <= arch_narrow_end; }
+
+// A program whose mappings all lie that low, its stack among them, can have none elsewhere.
+uint64_t end_of_places(const struct mappings *a, const struct mappings *b) {
+  const uint64_t highest = 0x7f0000000000;
+  return is_narrow(a) || is_narrow(b) ? arch_narrow_end : highest;
+}
+
 uint64_t place_free_in_both(const struct mappings *a, const struct mappings *b) {
-  const uint64_t lowest = 0x10000000, highest = 0x7f0000000000;
+  const uint64_t lowest = 0x10000000, highest = end_of_places(a, b);
   for (uint64_t at = lowest; at + EXECUTOR_AREA < highest;) {
     uint64_t past_a = end_of_overlap(a, at), past_b = end_of_overlap(b, at);
     if (!past_a && !past_b)

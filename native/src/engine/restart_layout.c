@@ -269,7 +269,7 @@ static uint64_t end_of_overlap(const struct mappings *m, uint64_t at, uint64_t s
 }
 
 uint64_t restart_free_place(const struct mappings *now, const struct mappings *then, uint64_t size) {
-  const uint64_t lowest = 0x20000000, highest = 0x7f0000000000;
+  const uint64_t lowest = 0x20000000, highest = end_of_places(now, then);
   for (uint64_t at = lowest; at + size < highest;) {
     uint64_t past_a = end_of_overlap(now, at, size), past_b = end_of_overlap(then, at, size);
     if (!past_a && !past_b)

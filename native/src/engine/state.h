@@ -352,6 +352,7 @@ int breakpoints_put_back(const struct process_state *s, const struct breakpoint_
 // layout.c
 // Where our area fits in both; 0: nowhere.
 uint64_t place_free_in_both(const struct mappings *a, const struct mappings *b);
+uint64_t end_of_places(const struct mappings *a, const struct mappings *b);
 // Makes a mapping anew that was one and is in pieces, which mremap(2) would refuse; its pages are to be copied.
 // 1: [*start, *end) was made anew; 0: there is none; -1.
 int layout_join_pieces(struct process_state *s, struct executor *main, uint64_t *start, uint64_t *end, struct error *e);

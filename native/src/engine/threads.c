@@ -109,22 +109,23 @@ static int read_outside(struct frozen *f, struct process_state *s, struct error 
   return r;
 }
 
-// Each kind of program has a robust list of its own, and only a narrow one's call tells of its.
-static int read_robust_list(struct executor *x, struct thread_state *t, struct error *e) {
+// Each kind of program has a robust list of its own, and only a narrow call tells of a narrow one's.
+static size_t add_robust_list(struct batch *b, struct executor *x) {
+  size_t head = batch_data(b, NULL, sizeof(uint32_t)), size = batch_data(b, NULL, sizeof(uint32_t));
+  if (executor_is_narrow(x))
+    (void)CALL(b, executor_own_call(x, SYS_get_robust_list), NUMBER(0), POINTER(head), POINTER(size));
+  return head;
+}
+
+static void take_robust_list(struct batch *b, struct executor *x, size_t at, struct thread_state *t) {
+  uint32_t head;
   if (!executor_is_narrow(x)) {
     (void)kernel_robust_list(t->tid, &t->robust_head, &t->robust_size);
-    return 0;
+    return;
   }
-  struct batch *b = batch_new();
-  uint32_t head = 0;
-  size_t at = batch_data(b, NULL, sizeof head), size = batch_data(b, NULL, sizeof head);
-  (void)CALL(b, executor_own_call(x, SYS_get_robust_list), NUMBER(0), POINTER(at), POINTER(size));
-  int r = executor_run(x, b, e);
   memcpy(&head, batch_at(b, at), sizeof head);
   t->robust_head = head;
   t->robust_size = ARCH_NARROW_ROBUST_SIZE;
-  batch_free(b);
-  return r;
 }
 
 static int read_inside(struct executor *x, struct thread_state *t, struct error *e) {
@@ -133,8 +134,10 @@ static int read_inside(struct executor *x, struct thread_state *t, struct error 
   unsigned first = CALL(b, SYS_prctl, NUMBER(KERNEL_PR_GET_TID_ADDRESS), POINTER(address));
   (void)CALL(b, SYS_sigaltstack, NUMBER(0), POINTER(alternate));
   struct settings_reading settings = thread_settings_add_reading(b);
+  size_t robust = add_robust_list(b, x);
   int r = executor_run(x, b, e);
   if (r == 0) {
+    take_robust_list(b, x, robust, t);
     thread_settings_take(b, &settings, t->attributes.setting);
     if (batch_result(b, first) == 0)
       memcpy(&t->tid_address, batch_at(b, address), 8);
@@ -142,7 +145,7 @@ static int read_inside(struct executor *x, struct thread_state *t, struct error 
     t->stop_pending = *executor_stop_pending(x);
   }
   batch_free(b);
-  return r < 0 ? r : read_robust_list(x, t, e);
+  return r;
 }
 
 static int read_all_inside(struct frozen *f, struct executor *main, struct process_state *s, struct error *e) {

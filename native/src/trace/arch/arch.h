@@ -40,7 +40,8 @@ extern const unsigned char arch_loop[];
 extern const size_t arch_loop_size;
 
 enum { ARCH_PAGE = 4096 };
-extern const uint64_t arch_user_end;  // mappings above are the kernel's own
+extern const uint64_t arch_user_end;    // mappings above are the kernel's own
+extern const uint64_t arch_narrow_end;  // narrow programs have none above
 
 // Code to be found in programs: a system call instruction and a return; a jump to itself. And how many bytes beneath
 // its stack pointer a program may use.

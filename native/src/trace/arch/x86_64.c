@@ -51,7 +51,7 @@ const unsigned char arch_loop[] = {
     0xeb, 0xf7,                          //   jmp done
 };
 const size_t arch_loop_size = sizeof arch_loop;
-const uint64_t arch_user_end = 0x8000000000000000;
+const uint64_t arch_user_end = 0x8000000000000000, arch_narrow_end = 0xffffe000;
 const unsigned char arch_breakpoint[ARCH_BREAKPOINT] = {0xcc};
 
 const unsigned char arch_circle[] = {0xeb, 0xfe};
