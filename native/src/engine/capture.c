@@ -174,7 +174,8 @@ int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct
 }
 
 int capture_settle(struct process_state *s, struct error *e) {
-  if (signal_actions_read(s->template.x, &s->actions, e) < 0)
+  if (signal_actions_read(s->template.x, &s->actions, e) < 0 ||
+      (s->has_local_segments && local_segments_read(s->template.x, &s->local_segments, e) < 0))
     return -1;
   lineage_set_base(s->engine, s->pid, s->node);
   return 0;

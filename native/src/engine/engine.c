@@ -60,6 +60,7 @@ void process_free(struct process_state *s) {
   threads_done(s);
   pending_done(&s->pending);
   timers_done(&s->timers);
+  local_segments_done(&s->local_segments);
   free(s->auxiliary_vector);
   free(s->zombie);
   free(s->breakpoint);

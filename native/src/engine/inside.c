@@ -20,8 +20,10 @@ int inside_capture(struct process_state *s, struct executor *main, struct error 
   (void)CALL(b, SYS_prctl, NUMBER(PR_GET_CHILD_SUBREAPER), POINTER(subreaper), NUMBER(0), NUMBER(0), NUMBER(0));
   (void)CALL(b, SYS_prctl, NUMBER(PR_GET_PDEATHSIG), POINTER(death), NUMBER(0), NUMBER(0), NUMBER(0));
   struct settings_reading settings = process_settings_add_reading(b);
+  unsigned segments = local_segments_add_probe(b);
   int r = executor_run(main, b, e);
   if (r == 0) {
+    s->has_local_segments = local_segments_are_there(b, segments);
     s->brk = (uint64_t)batch_result(b, brk);
     take_relatives(b, subreaper, death, &s->relatives);
     process_settings_take(b, &settings, s->attributes.setting);

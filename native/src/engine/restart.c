@@ -147,6 +147,7 @@ static int make_process(struct restarting *w, struct error *e) {
                  locks_put_back(w->s, w->main, e) < 0 || put_descriptors_back(w, e) < 0 ||
                  working_directory_put_back(w->main, &w->s->directory, e) < 0 ||
                  signal_actions_set(w->main, &w->s->actions, e) < 0 ||
+                 local_segments_put_back(w->main, &w->s->local_segments, e) < 0 ||
                  set_threads_inside(&w->f, w->s, w->main, 1, e) < 0 || relatives_put_back(w->s, w->main, e) < 0 ||
                  signals_put_back(w->s, w->main, e) < 0 || objects_adjust(w->s, w->main, e) < 0 ||
                  timers_put_back(w->main, &w->s->timers, e) < 0 || attributes_put_back(w->s, w->main, e) < 0

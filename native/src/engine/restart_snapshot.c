@@ -97,6 +97,13 @@ static void describe_timers(struct restarting *w) {
   }
 }
 
+static void describe_local_segments(struct restarting *w) {
+  const ProtobufCBinaryData *from = &w->r->process->local_segments;
+  w->s->local_segments = (struct local_segments){.bytes = must_alloc(from->len + 1), .size = from->len};
+  if (from->len)
+    memcpy(w->s->local_segments.bytes, from->data, from->len);
+}
+
 static void describe_kept_out(struct restarting *w) {
   const Snapback__Image__Process *p = w->r->process;
   w->s->kept_out = must_alloc((p->n_kept_out + 1) * sizeof *w->s->kept_out);
@@ -131,6 +138,7 @@ int restart_describe(struct restarting *w, struct error *e) {
     return error_set(e, ERROR_REFUSED, "the signal actions in the image are of another size than here");
   memcpy(&w->s->actions, actions->data, actions->len);
   w->s->relatives = (struct relatives){w->r->process->subreaper, w->r->process->parent_death_signal};
+  describe_local_segments(w);
   describe_kept_out(w);
   describe_wiped(w);
   describe_locks(w);

@@ -142,6 +142,7 @@ int rewind_change(struct rewinding *w, struct rewind_report *report, struct erro
                  descriptors_put_back(w->main, w->plan, &report->descriptors_changed, e) < 0 ||
                  working_directory_put_back(w->main, &s->directory, e) < 0 ||
                  signal_actions_set(w->main, &s->actions, e) < 0 ||
+                 local_segments_put_back(w->main, &s->local_segments, e) < 0 ||
                  set_threads_inside(w->f, s, w->main, existing, e) < 0 || relatives_put_back(s, w->main, e) < 0 ||
                  signals_put_back(s, w->main, e) < 0 || timers_put_back(w->main, &s->timers, e) < 0 ||
                  attributes_put_back(s, w->main, e) < 0

@@ -140,6 +140,8 @@ static Process *begin_process(const struct process_state *s, struct describing *
   p->space = (uint32_t)d->image->n_process;
   p->area = s->area;
   p->narrow = process_is_narrow(s);
+  if (s->local_segments.size)
+    set_bytes(&p->local_segments, s->local_segments.bytes, s->local_segments.size);
   p->personality = personality_of(s->template.pid);
   p->is_debugger = s->engine->debugger == s->pid;
   p->traced_by = debugger_of(s, d->image);

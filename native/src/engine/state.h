@@ -17,6 +17,7 @@
 #include "resource/attributes.h"
 #include "resource/descriptors.h"
 #include "resource/kept_files.h"
+#include "resource/local_segments.h"
 #include "resource/memory_locks.h"
 #include "resource/pending.h"
 #include "resource/shared_memory.h"
@@ -128,6 +129,8 @@ struct process_state {
   struct shared_memory shared;
   struct signal_actions actions;
   struct pending_signals pending;  // of the process; each thread has its own
+  bool has_local_segments;
+  struct local_segments local_segments;
   struct timers timers;
   struct working_directory directory;
   struct process_attributes attributes;

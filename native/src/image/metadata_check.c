@@ -19,6 +19,7 @@ enum {
   EXTENDED_MAX = 1 << 16,
   DEBUG_MAX = 8 * 8,
   SEGMENT_BYTES = 3 * 16,
+  LOCAL_SEGMENTS_MAX = 8192 * 8,
   AUXILIARY_MAX = 4096,
   TERMIOS_MAX = 256,
   VDSO_MAX = 1 << 20,
@@ -216,7 +217,8 @@ static bool limits_sound(const Snapback__Image__Process *p) {
 }
 
 static bool tables_sound(const Snapback__Image__Process *p) {
-  return p->executable && p->memory_fields && pending_sound(p->pending_signal, p->n_pending_signal) &&
+  return p->executable && p->memory_fields && p->local_segments.len <= LOCAL_SEGMENTS_MAX &&
+         p->local_segments.len % 8 == 0 && pending_sound(p->pending_signal, p->n_pending_signal) &&
          p->auxiliary_vector.len <= AUXILIARY_MAX && p->auxiliary_vector.len % 16 == 0 &&
          (p->signal_actions.len == 0 || p->signal_actions.len == SIGNAL_ACTION_BYTES);
 }

@@ -64,6 +64,8 @@ void batch_pointer(struct batch *b, size_t at, size_t to) {
   b->pointers[b->pointers_count++] = (struct pointer){at, to};
 }
 
+unsigned batch_count(const struct batch *b) { return b->calls_count; }
+
 int64_t batch_result(const struct batch *b, unsigned index) { return b->calls[index].result; }
 
 void batch_set_pointers(struct batch *b, uint64_t base) {

@@ -51,6 +51,7 @@ struct arg {
 unsigned batch_call(struct batch *b, long number, const struct arg args[6]);
 #define CALL(b, number, ...) batch_call((b), (number), (const struct arg[6]){__VA_ARGS__})
 void batch_pointer(struct batch *b, size_t at, size_t to);
+unsigned batch_count(const struct batch *b);                  // of calls
 int64_t batch_result(const struct batch *b, unsigned index);  // of the last run: what the kernel returned, or -errno
 
 // ---- executors ----

@@ -24,6 +24,14 @@ extern const size_t arch_debug_offset[ARCH_DEBUG_REGISTERS];
 // Entries of a thread's own in the table of segments (x86: of the GDT, struct user_desc), by PTRACE_GET_THREAD_AREA.
 enum { ARCH_SEGMENTS = 3, ARCH_SEGMENT_FIRST = 12, ARCH_SEGMENT = 16, ARCH_GET_SEGMENT = 25, ARCH_SET_SEGMENT = 26 };
 
+// Entries of the table that the threads of a process share (x86: of the LDT): the call that reads and writes it, and an
+// entry, as the processor has it, in the form in which it is written.
+extern const long arch_local_segments_call;
+enum { ARCH_LOCAL_SEGMENTS_READ = 0, ARCH_LOCAL_SEGMENTS_WRITE = 0x11 };
+enum { ARCH_LOCAL_SEGMENT = 8, ARCH_LOCAL_SEGMENTS_MAX = 8192 * ARCH_LOCAL_SEGMENT };
+void arch_describe_local_segment(const unsigned char entry[ARCH_LOCAL_SEGMENT], unsigned number,
+                                 unsigned char ret[ARCH_SEGMENT]);
+
 // A program is narrow when it is of the processor's older kind (32-bit on a 64-bit kernel). Its threads can run the
 // engine's code and make its calls as any other; what the kernel keeps for narrow calls only needs such.
 //

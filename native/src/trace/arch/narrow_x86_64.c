@@ -126,7 +126,11 @@ long narrow_meaning(const struct registers *r, long number) {
 
 long arch_narrow_call(long number) { return narrow_of(number) | 1L << NARROW_TAG; }
 
-bool narrow_is_running(const struct registers *r) { return r->user.cs == NARROW_CODE; }
+// Or in code of a segment of its own.
+bool narrow_is_running(const struct registers *r) {
+  enum { LOCAL = 4 };
+  return r->user.cs == NARROW_CODE || r->user.cs & LOCAL;
+}
 
 // The narrow mmap(2) counts its offset in pages.
 void narrow_start_call(struct registers *r, uint64_t instruction, long number, const uint64_t args[6]) {

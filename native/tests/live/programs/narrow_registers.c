@@ -67,9 +67,21 @@ static unsigned set_segment(const uint32_t *page, unsigned entry) {
   return d.entry_number;
 }
 
-static uint32_t read_through(unsigned entry) {
+// The same in the table that all threads share.
+static void set_shared_segment(const uint32_t *page, unsigned entry) {
+  enum { WRITE = 0x11 };
+  struct user_desc d = {.entry_number = entry,
+                        .base_addr = (uintptr_t)page,
+                        .limit = 1,
+                        .seg_32bit = 1,
+                        .limit_in_pages = 1,
+                        .useable = 1};
+  CHECK(syscall(SYS_modify_ldt, WRITE, &d, sizeof d) == 0);
+}
+
+static uint32_t read_through(unsigned selector) {
   uint32_t number;
-  __asm__ volatile("mov %1, %%fs\n mov %%fs:0, %0\n" : "=&r"(number) : "r"(entry << 3 | 3) : "memory");
+  __asm__ volatile("mov %1, %%fs\n mov %%fs:0, %0\n" : "=&r"(number) : "r"(selector) : "memory");
   return number;
 }
 
@@ -79,19 +91,29 @@ static uint32_t read_again(void) {
   return number;
 }
 
-static void *work(void *unused) {
+// A selector is the number of an entry, the table (4: the shared one) and the rights of user code.
+static unsigned choose_segment(const uint32_t *page, unsigned own_entry, unsigned number) {
+  if (live_random(2)) {
+    CHECK(set_segment(page, own_entry) == own_entry);
+    return own_entry << 3 | 3;
+  }
+  set_shared_segment(page, 100 * number);
+  return 100 * number << 3 | 4 | 3;
+}
+
+static void *work(void *number) {
   uint32_t page[2][1024];
   unsigned entry = set_segment(page[0], (unsigned)-1);
-  (void)unused;
   for (uint32_t turn = 0; !ending; turn++) {
     uint32_t *own = page[live_random(2)];
     *own = turn;
-    CHECK(set_segment(own, entry) == entry && read_through(entry) == turn);
+    unsigned selector = choose_segment(own, entry, (unsigned)(uintptr_t)number);
+    CHECK(read_through(selector) == turn);
     vectors(turn);
     CHECK(read_again() == turn);
     general(turn % 1000);
     usleep(live_random(1500));
-    CHECK(read_again() == turn && read_through(entry) == turn);
+    CHECK(read_again() == turn && read_through(selector) == turn);
   }
   return NULL;
 }
@@ -100,7 +122,7 @@ int main(void) {
   pthread_t threads[THREADS];
   live_begin();
   for (unsigned i = 0; i < THREADS; i++)
-    CHECK(pthread_create(&threads[i], NULL, work, NULL) == 0);
+    CHECK(pthread_create(&threads[i], NULL, work, (void *)(uintptr_t)i) == 0);
   while (live_tick())
     ;
   ending = true;
