@@ -13,6 +13,10 @@
 
 enum { PATIENCE_MS = 1500 };
 
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+
 int inet_socket(const struct socket_state *s) {
   int fd = socket(s->domain, s->type | SOCK_CLOEXEC, s->protocol);
   return fd < 0 ? -errno : fd;
@@ -103,22 +107,64 @@ static bool bind_in_turn(int fd, const struct socket_name *name, int depth) {
   return depth > 0 && bind(fd, inet_address(name), name->size) == 0;
 }
 
-// Without a listening socket, an ended connection answers a SYN from its old peer with an ACK that means nothing to
-// that one, whose reset ends it (RFC 1337 calls it an assassination, and the kernel allows it by default).
-static bool end_waiting(const struct tcp_connection *c, bool is_listened_to, int depth) {
-  int family = IN6_IS_ADDR_V4MAPPED(&c->local.address) ? AF_INET : AF_INET6;
-  struct socket_name peer = inet_name_of(&c->remote, family), self = inet_name_of(&c->local, family);
-  _cleanup_fd_ int fd = socket_like(&peer);
+// A socket that sends its SYN to `to` without harm to whoever listens there.
+static int socket_towards(const struct socket_name *to, bool is_listened_to) {
+  int fd = socket_like(to);
   if (fd < 0)
-    return false;
+    return fd;
   inet_share_port(fd);
   if (is_listened_to)
-    sign(fd, &self);
-  if (!bind_in_turn(fd, &peer, depth))
+    sign(fd, to);
+  return fd;
+}
+
+// The port is not bound, but chosen by the kernel: from a range of one. Kernels before 6.3 have no such range.
+static bool connect_unbound(const struct socket_name *from, const struct socket_name *to, bool is_listened_to) {
+  struct inet_point at = inet_point_of(&from->address);
+  uint32_t range = (uint32_t)at.port << 16 | at.port;
+  at.port = 0;
+  struct socket_name address = inet_name_of(&at, from->address.ss_family);
+  _cleanup_fd_ int fd = socket_towards(to, is_listened_to);
+  set_number(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  return fd >= 0 && setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof range) == 0 &&
+         bind(fd, inet_address(&address), address.size) == 0 && inet_begin_connect(fd, to) == 0 &&
+         inet_disconnect(fd) == 0;
+}
+
+// Where something waits at both ends neither port can be bound. But the kernel lets a connection between the same two
+// begin anew one second later (tcp_tw_reuse, on the loopback device), from a port that nobody has bound.
+static bool end_both(const struct socket_name *a, bool is_a_listened_to, const struct socket_name *b,
+                     bool is_b_listened_to) {
+  enum { STEP_MS = 10 };
+  for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
+    if (connect_unbound(a, b, is_b_listened_to) || connect_unbound(b, a, is_a_listened_to))
+      return true;
+    (void)nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000}, NULL);
+  }
+  return false;
+}
+
+static bool waits_at_both(const struct tcp_connections *all, const struct tcp_connection *c) {
+  const struct tcp_connection *other = tcp_connections_find(all, &c->remote, &c->local);
+  return other && !other->inode && c->state == TCP_TIME_WAIT && other->state == TCP_TIME_WAIT;
+}
+
+// Without a listening socket, an ended connection answers a SYN from its old peer with an ACK that means nothing to
+// that one, whose reset ends it (RFC 1337 calls it an assassination, and the kernel allows it by default).
+static bool end_waiting(const struct tcp_connections *all, const struct tcp_connection *c, int depth) {
+  int family = IN6_IS_ADDR_V4MAPPED(&c->local.address) ? AF_INET : AF_INET6;
+  struct socket_name peer = inet_name_of(&c->remote, family), self = inet_name_of(&c->local, family);
+  bool is_self_listened_to = is_listened_to(all, c->local.port);
+  _cleanup_fd_ int fd = socket_towards(&self, is_self_listened_to);
+  if (fd < 0)
     return false;
-  if (inet_begin_connect(fd, &self) == 0)
-    (void)inet_disconnect(fd);
-  return true;
+  if (bind_in_turn(fd, &peer, depth)) {
+    if (inet_begin_connect(fd, &self) == 0)
+      (void)inet_disconnect(fd);
+    return true;
+  }
+  return depth == DEPTH && waits_at_both(all, c) &&
+         end_both(&self, is_self_listened_to, &peer, is_listened_to(all, c->remote.port));
 }
 
 static bool is_over(const struct tcp_connection *c) {
@@ -132,20 +178,26 @@ static bool end_each_waiting(const struct inet_point *at, int depth) {
     return false;
   for (size_t i = 0; i < all.count; i++)
     if (is_over(&all.item[i]) && inet_point_covers(at, &all.item[i].local)) {
-      (void)end_waiting(&all.item[i], is_listened_to(&all, at->port), depth);
+      (void)end_waiting(&all, &all.item[i], depth);
       found = true;
     }
   tcp_connections_done(&all);
   return found;
 }
 
+static uint64_t now_ms(void) {
+  struct timespec t;
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 // A SYN ends what waits only when its number is a new one. Numbers begin by a clock of 16 bytes a microsecond, and a
 // connection can have sent more than that.
 static void end_all_waiting(const struct inet_point *at, int depth) {
-  enum { TRIES = 20 };
-  for (int i = 0; i < (depth == DEPTH ? TRIES : 1) && end_each_waiting(at, depth); i++)
-    if (i > 0)
-      (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  enum { LONGEST_MS = 50 };
+  uint64_t end = now_ms() + (depth == DEPTH ? LONGEST_MS : 0);
+  while (end_each_waiting(at, depth) && now_ms() < end)
+    (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
 static bool is_at_one_of(const struct tcp_connection *c, const struct inet_point *at, size_t count) {
@@ -163,7 +215,7 @@ void inet_end_waiting(const struct inet_point *at, size_t count) {
   for (int pass = 0; pass <= DEPTH; pass++)
     for (size_t i = 0; i < all.count; i++) {
       struct tcp_connection *c = &all.item[i];
-      if (is_over(c) && is_at_one_of(c, at, count) && end_waiting(c, is_listened_to(&all, c->local.port), 0))
+      if (is_over(c) && is_at_one_of(c, at, count) && end_waiting(&all, c, 0))
         c->state = TCP_CLOSE;
     }
   tcp_connections_done(&all);

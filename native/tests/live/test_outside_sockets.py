@@ -47,6 +47,53 @@ while True:
 '''
 
 
+# A connection with itself, whose ends both wait in TIME_WAIT once it is told "close": each end has sent its last byte and
+# its end before it takes what the other one has sent. Its accepted end does not share its port.
+CROSSED = '''
+import os, socket, sys, time
+folder = sys.argv[1]
+def say(text):
+    with open(folder + "/said", "a") as file: file.write(text + "\\n")
+def small(s):
+    for name in (socket.SO_RCVBUF, socket.SO_SNDBUF): s.setsockopt(socket.SOL_SOCKET, name, 4096)
+listening = socket.socket()
+small(listening)
+listening.bind(("127.0.0.1", 0))
+listening.listen(5)
+client = socket.socket()
+small(client)
+client.connect(listening.getsockname())
+server, _ = listening.accept()
+ends = client, server
+names = client.getsockname(), server.getsockname()
+say("ready")
+def fill(s):
+    s.setblocking(False)
+    sent = 0
+    while True:
+        try: sent += s.send(bytes(1000))
+        except BlockingIOError: return sent
+def take(s):
+    s.setblocking(True)
+    while s.recv(100000): pass
+n = 0
+while True:
+    n += 1
+    client.sendall(b"%d\\n" % n)
+    assert server.recv(100) == b"%d\\n" % n, "a byte is missing"
+    assert (client.getsockname(), client.getpeername()) == names == (server.getpeername(), server.getsockname())
+    say("tick %d" % n)
+    if os.path.exists(folder + "/close"):
+        for s in ends: fill(s)
+        for s in ends: s.shutdown(socket.SHUT_WR)
+        for s in ends: take(s)
+        for s in ends: s.close()
+        say("closed")
+        while True: time.sleep(1)
+    time.sleep(0.002)
+'''
+
+
 class Outside(support.TestCase):
     def said(self):
         try:
@@ -139,6 +186,30 @@ class Peers(Outside):
         self.assertIn(self.said()[-1], ("ConnectionResetError", "BrokenPipeError"))
         self.assertIn(f"the connection to 127.0.0.1:{self.port} cannot be put back: the program sees it as reset",
                       session.shown())
+
+
+class Crossed(Outside):
+    def waits(self):
+        """The ports at which ended connections wait."""
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        return {(row[1], row[2]) for row in rows if row[3] == "06"}
+
+    def test_comes_back_where_something_waits_at_both_its_ends(self):
+        session = self.launch(["/usr/bin/python3", "-c", CROSSED, self.path("work")])
+        self.wait_until_said("tick 3")
+        first = session.snapshot()
+        before = self.waits()
+        self.touch("close")
+        self.wait_until_said("closed")
+        new = self.waits() - before
+        assert any((b, a) in new for a, b in new), f"nothing waits at both ends: {new}"
+        os.unlink(self.path("work", "close"))
+        since = len(self.said())
+        outcome = session.run("rewind", first)
+        self.assertEqual(outcome.status, 0, outcome.message)
+        self.assertNotIn("sockets", outcome.output)
+        self.wait_until_said("tick 9", since)
 
 
 class Ports(Outside):
