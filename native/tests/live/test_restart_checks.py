@@ -3,8 +3,11 @@
 
     test_restart_checks.py THREADS SHARED        programs of this folder
 """
+import json
 import os
+import re
 import shutil
+import signal
 import sys
 
 import snapback_support as support
@@ -80,9 +83,9 @@ class Saved(support.TestCase):
         self.journal.wait_for_ticks(seen + 3 - len(self.journal.ticks()), alive=lambda: session.process.poll() is None)
         return session
 
-    def refused(self, *options, words, binary="snapback", fault=None):
+    def refused(self, *options, words, binary="snapback", fault=None, image=None):
         environment = dict(self.all, SNAPBACK_FAULT=fault) if fault else self.all
-        outcome = self.snapback("restart", *options, self.image, binary=binary, environment=environment)
+        outcome = self.snapback("restart", *options, image or self.image, binary=binary, environment=environment)
         self.assertEqual((outcome.status, outcome.output), (2, ""), outcome.message)
         self.assertRegex(outcome.message, r"\Asnapback: [^\n]+\Z")
         self.assertRegex(outcome.message, words)
@@ -360,13 +363,31 @@ class Failures(Saved):
         self.refused("--force", words="cannot make a pipe", binary="snapback-faults", fault="restart_pipes")
         self.finish(self.go_on())
 
+    def stop_with_a_queue(self, session):
+        """Stops the program at a moment at which one of its queues has a name, and saves it so. It writes nothing any more,
+        so that its journal is no reason to refuse the image."""
+        host_pid, image = session.status()["program_host_pid"], self.path("stopped.sbi")
+        for _ in range(50):
+            os.kill(host_pid, signal.SIGSTOP)
+            support.wait_for(lambda: session.status()["state"] == "stopped", "the stop")
+            session.call("snapshot", "--save", "--full", "-o", image)
+            queues = json.loads(self.snapback("inspect", "--json", image).output).get("message_queue", [])
+            if any(not queue.get("deleted") for queue in queues):
+                return image
+            os.unlink(image)
+            os.kill(host_pid, signal.SIGCONT)
+            self.ticks_pass(session, 5)
+        raise AssertionError("the program has no queue")
+
     def test_message_queue(self):
         """Of the host's namespace: its name outlives the program. In one of the session's own there is none but its own."""
         session = self._start(["launch"], ["--ipc", "host", "--", QUEUES], None, False, None, self.all, True, None)
         self.ticks_pass(session, 60)
         session.call("snapshot", "--save", "-o", self.image)
+        stopped = self.stop_with_a_queue(session)
         session.end()
-        self.refused("--ipc", "host", words="message queue /live-.* is there already: if no other program uses it, remove")
+        self.refused("--ipc", "host", image=stopped,
+                     words="message queue /live-.* is there already: if no other program uses it, remove")
         self.refused("--force", words="cannot make the message queue", binary="snapback-faults", fault="restart_queues")
         self.finish(self.go_on("--ipc", "host"))
 
