@@ -167,6 +167,19 @@ static void mend_registers(pid_t pid, struct thread_state *t) {
   arch_restart_call(&t->registers, &(struct arch_memory){.read = memory_read, .pid = pid});
 }
 
+// A connect(2) that has been cut while it waited, and whose connection was there when all were held: begun again, it
+// ends with 0, but with EISCONN once the kernel has told somebody of the connection.
+static void end_connect(const struct process_state *s, struct thread_state *t) {
+  int fd;
+  if (!arch_is_cut_in_connect(&t->registers, &fd))
+    return;
+  const struct descriptor *d = descriptors_find(&s->descriptors, fd);
+  const struct socket_state *socket = d ? s->descriptors.item[d->leader].socket : NULL;
+  if (socket && socket->type == SOCK_STREAM && (socket->domain == AF_INET || socket->domain == AF_INET6) &&
+      socket->peer_kind != SOCKET_PEER_NONE && !socket->has_error)
+    arch_end_call(&t->registers);
+}
+
 // A thread that a handled signal has woken goes on with the handler, and its call fails with EINTR: the kernel itself
 // sees to that, from registers as they are. Under a debugger they are used for more.
 static bool is_woken(const struct process_state *s, const struct thread_state *t, uint64_t shared) {
@@ -189,8 +202,10 @@ int threads_capture(struct frozen *f, struct executor *main, struct process_stat
   uint64_t shared = pending_set(&s->pending);
   for (size_t i = 0; i < s->threads; i++) {
     struct thread_state *t = &s->thread[i];
-    if (!is_woken(s, t, shared))
+    if (!is_woken(s, t, shared)) {
+      end_connect(s, t);
       mend_registers(f->pid, t);
+    }
     shared &= t->mask;  // whoever does not block one takes it
     read_name(f->pid, t);
     (void)thread_attributes_read(t->tid, &t->attributes);

@@ -102,5 +102,10 @@ void arch_restart_call(struct registers *r, const struct arch_memory *m);
 // A call that the freeze itself ended with EINTR (epoll_wait, sigtimedwait, semop…) begins again. True when changed.
 bool arch_restart_interrupted(struct registers *r);
 
+// A thread that a stop has cut in connect(2), before that is made to begin again: the descriptor. False: it is in no
+// such call. And lets it go on as if that had ended with 0.
+bool arch_is_cut_in_connect(const struct registers *r, int *ret_fd);
+void arch_end_call(struct registers *r);
+
 // A thread that a stop has cut in wait4(2) is to go on as if that had ended with EINTR. False: it is in no such call.
 bool arch_end_wait(struct registers *r);

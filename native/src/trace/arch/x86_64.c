@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "trace/arch/arch.h"
+#include "trace/arch/narrow.h"
 #include "trace/arch/narrow_x86_64.h"
 
 #ifndef SYS_epoll_pwait2
@@ -211,6 +212,19 @@ bool arch_restart_interrupted(struct registers *r) {
       return true;
     }
   return false;
+}
+
+// Not by way of socketcall(2), which has its arguments in memory.
+bool arch_is_cut_in_connect(const struct registers *r, int *ret_fd) {
+  bool is_narrow = narrow_is_running(r);
+  *ret_fd = (int)(is_narrow ? r->user.rbx : r->user.rdi);
+  return (int64_t)r->user.rax == -ERESTARTSYS && number_of(r) == SYS_connect &&
+         (!is_narrow || arch_narrow_meaning((long)r->user.orig_rax) == SYS_connect);
+}
+
+void arch_end_call(struct registers *r) {
+  r->user.rax = 0;
+  r->user.orig_rax = (unsigned long long)-1;
 }
 
 bool arch_end_wait(struct registers *r) {
