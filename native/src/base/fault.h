@@ -20,6 +20,8 @@
   X(capture_pages)       /* the list of changed pages cannot be read */              \
   X(capture_clone)       /* no memory or process number for the template */          \
   X(capture_template)    /* the template cannot be set to rest */                    \
+  X(tracers_take)        /* a thread cannot be taken over from its tracer */         \
+  X(tracers_options)     /* how it is traced cannot be found out */                  \
   X(files_full)          /* no room for the contents of files */                     \
   X(application_answer)  /* the program's own call cannot be answered */             \
   /* rewind, before anything is changed: the program goes on where it was */         \

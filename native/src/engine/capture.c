@@ -215,6 +215,7 @@ struct capturing {
   struct frozen *first;            // held by a debugger; NULL: ours as all others
   struct process_state **process;  // the program first, parents before their children
   size_t count;
+  struct tracings tracings;
 };
 
 static bool is_listed(const struct capturing *c, pid_t pid) {
@@ -282,6 +283,7 @@ static void abandon_all(struct capturing *c) {
   for (size_t i = 0; i < c->count; i++)
     process_abandon(c->process[i]);
   free(c->process);
+  tracings_done(&c->tracings);
 }
 
 // `r`: what came of it until here.
@@ -291,7 +293,7 @@ static int settle_all(struct capturing *c, int r, uint64_t pause_us, struct snap
   if (r < 0)
     abandon_all(c);
   else
-    *ret = snapshot_of_all(c->engine, c->process, c->count, pause_us);
+    (*ret = snapshot_of_all(c->engine, c->process, c->count, pause_us))->tracings = c->tracings;
   return r;
 }
 
@@ -307,6 +309,7 @@ int engine_capture(struct engine *g, pid_t pid, struct snapshot **ret, struct er
   if (r == 0) {
     r = list_processes(&c, pid, e) < 0 ? -1 : capture_all(&c, e);
     uint64_t since = c.tree.since_us;
+    tracings_copy(&c.tree.tracings, &c.tracings);
     tree_thaw(g, &c.tree);
     pause_us = now_us() - since;
   }
@@ -320,6 +323,7 @@ int capture_around(struct engine *g, struct frozen *first, struct snapshot **ret
   if (tree_freeze_around(g, first->pid, &c.tree, e) < 0)
     return -1;
   int r = list_processes(&c, first->pid, e) < 0 ? -1 : capture_all(&c, e);
+  tracings_copy(&c.tree.tracings, &c.tracings);
   tree_thaw(g, &c.tree);
   return settle_all(&c, r, now_us() - first->since_us, ret, e);
 }

@@ -35,6 +35,7 @@ void engine_free(struct engine *g) {
     tracking_forget(&g->line[i]);
   free(g->line);
   free(g->ended);
+  free(g->tracers.item);
   free(g->pad.missing);
   content_store_free(g->contents);
   free(g);
@@ -82,6 +83,7 @@ void snapshot_free(struct snapshot *s) {
   free(s->process);
   system_v_done(&s->system_v);
   kept_files_done(&s->files);
+  tracings_done(&s->tracings);
   free(s);
 }
 

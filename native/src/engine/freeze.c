@@ -35,6 +35,10 @@ bool frozen_holds(const struct frozen *f, pid_t tid) {
   return false;
 }
 
+static const struct tracings *spared;
+
+void freeze_spare(const struct tracings *list) { spared = list; }
+
 // A freeze under way: `rests` goes with the list of threads.
 struct freezing {
   struct frozen *f;
@@ -324,7 +328,8 @@ int freeze_main_thread(pid_t pid, struct frozen *ret, struct error *e) {
 // A thread that is not at rest, because patience was over, stays traced: it is let go at its next stop.
 void thaw(struct frozen *f) {
   for (size_t i = 0; i < f->count; i++)
-    (void)ptrace(PTRACE_DETACH, f->tid[i], 0, 0);  // fails for one that was killed meanwhile
+    if (!spared || !tracings_have(spared, f->tid[i]))
+      (void)ptrace(PTRACE_DETACH, f->tid[i], 0, 0);  // fails for one that was killed meanwhile
   journal_let_process_go(f->pid);
   free(f->tid);
   f->tid = NULL;

@@ -54,7 +54,9 @@ static int check_processes(struct restart_tree *t, struct error *e) {
   }
   if (!t->item[0].options.debugger && recreation_check_sockets(t->files.metadata, e) < 0)
     return -1;
-  return restart_check_environment_lines(t, e) < 0 || restart_plan_births(t, e) < 0 ? -1 : 0;
+  return restart_check_tracings(t, e) < 0 || restart_check_environment_lines(t, e) < 0 || restart_plan_births(t, e) < 0
+             ? -1
+             : 0;
 }
 
 int restart_check(const struct image *image, const struct restart_options *options, struct restart_tree **ret,
@@ -309,7 +311,10 @@ int engine_restart(struct engine *g, struct restart_tree *t, struct error *e) {
     return -1;
   if (t->item[0].options.stopped)
     return leave_all_stopped(g, t, f, e);
+  int r = restart_put_tracings_back(t, e);
+  for (size_t i = t->count; r < 0 && i-- > 0;)
+    process_end(&f[i]);
   for (size_t i = 0; i < t->count; i++)
     thaw(&f[i]);
-  return 0;
+  return r;
 }

@@ -129,6 +129,11 @@ int restart_plan_births(struct restart_tree *t, struct error *e);
 // The process is there, held behind its exec.
 int restart_birth(struct restarting_tree *t, size_t index, struct error *e);
 
+// tracing_image.c: who traces whom, once all is there.
+int restart_check_tracings(const struct restart_tree *t, struct error *e);
+int restart_read_tracings(const struct restart_tree *t, struct tracings *ret, struct error *e);
+int restart_put_tracings_back(const struct restart_tree *t, struct error *e);
+
 // restart_relatives.c
 int restart_join_groups(struct restarting_tree *t, struct error *e);  // and children that have ended
 int restart_stop(struct restarting_tree *t, size_t index, struct error *e);

@@ -114,6 +114,7 @@ int save_describe(struct process_state *const *list, size_t count, const struct 
       return -1;
   for (size_t i = 0; i < count; i++)
     save_describe_kept_files(ret, list[i], o->keep_files);
+  save_describe_tracings(image, list[0]);
   system_v_describe(ret, save_objects(list, count));
   return 0;
 }

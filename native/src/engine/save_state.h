@@ -81,6 +81,7 @@ struct file_sources {
 void save_shared(const struct describing *d, struct process_state *const *list, size_t count, struct image_writer *w,
                  struct file_sources *sources, uint64_t *bytes);
 // System V objects: those of the program, not of its debugger.
+void save_describe_tracings(Snapback__Image__Image *image, const struct process_state *s);  // tracing_image.c
 const struct system_v *save_objects(struct process_state *const *list, size_t count);
 void save_system_v(const struct system_v *v, const Snapback__Image__Image *image, struct image_writer *w,
                    struct file_sources *sources, uint64_t *bytes);

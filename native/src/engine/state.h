@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "engine/application.h"
 #include "engine/engine.h"
+#include "engine/tracings.h"
 #include "kernel/calls.h"
 #include "proc/maps.h"
 #include "proc/status.h"
@@ -158,6 +159,7 @@ struct snapshot {
   uint64_t pause_us;
   struct system_v system_v;
   struct kept_files files;  // where files are rewound with the program: see engine/files.h
+  struct tracings tracings;
 };
 
 // The snapshot with which a living process shares the pages that it has not changed.
@@ -198,6 +200,7 @@ struct engine {
   bool on_host;  // see engine/host.h
   struct application application;
   struct pad pad;
+  struct known_tracers tracers;
   struct tree *tree;    // all processes, while they are held; NULL: they are not
   struct ended *ended;  // templates that were killed and are not reaped yet
   size_t ended_count, ended_capacity;
@@ -222,6 +225,8 @@ struct engine {
 // freeze.c
 int freeze(pid_t pid, struct frozen *ret, struct error *e);
 int freeze_main_thread(pid_t pid, struct frozen *ret, struct error *e);  // its other threads go on
+// Threads of that list are not let go by thaw(): their tracers get them back. NULL: there is none.
+void freeze_spare(const struct tracings *list);
 bool frozen_holds(const struct frozen *f, pid_t tid);
 void thaw(struct frozen *f);
 uint64_t now_us(void);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -87,8 +88,55 @@ static void give_to_parent(pid_t pid) {
     (void)waitpid(pid, &status, __WALL | WNOHANG);
 }
 
+// Who traces it, of the session's processes; 0: none.
+static pid_t tracer_of(const struct engine *g, pid_t pid, pid_t tid) {
+  struct process_status s;
+  if (g->on_host || status_read_thread(pid, tid, &s) < 0 || !s.tracer || s.tracer == getpid() ||
+      s.tracer == g->debugger)
+    return 0;
+  return status_read(s.tracer, &s) < 0 ? 0 : s.tgid;
+}
+
+static int refuse_under_way(struct tree *t, pid_t pid, pid_t tracer, struct error *e) {
+  char name[32], other[32];
+  process_name(pid, name, sizeof name);
+  process_name(tracer, other, sizeof other);
+  t->is_under_way = true;
+  return error_set(
+      e, ERROR_BUSY,
+      "process %d (%s) is traced by process %d (%s), and both are in the middle of something that cannot be "
+      "held: try again",
+      pid, name, tracer, other);
+}
+
+static int hold(struct engine *g, struct tree *t, pid_t pid, struct error *e);
+
+// Its tracers are held before it is taken over from them. 1: there were some; 0; -1.
+static int take_from_tracers(struct engine *g, struct tree *t, pid_t pid, struct error *e) {
+  _cleanup_free_ pid_t *list = NULL;
+  size_t count;
+  pid_t tracer = 0;
+  if (thread_list(pid, &list, &count) < 0)
+    return 0;
+  for (size_t i = 0; i < count; i++) {
+    pid_t another = tracer_of(g, pid, list[i]);
+    if (another && !tree_find(t, another) && hold(g, t, another, e) < 0)
+      return -1;
+    tracer = another ? another : tracer;
+  }
+  int r = tracer ? tracings_take(t, pid, e) : 0;
+  return r > 0 ? refuse_under_way(t, pid, tracer, e) : r < 0 ? -1 : tracer != 0;
+}
+
+// An end that the tracer has yet to hear of, and then the parent, which is another one.
+static int check_traced_zombie(struct engine *g, struct tree *t, pid_t pid, struct error *e) {
+  struct process_status s;
+  pid_t tracer = tracer_of(g, pid, pid);
+  return tracer && status_read(pid, &s) == 0 && s.parent != tracer ? refuse_under_way(t, pid, tracer, e) : 0;
+}
+
 // 1: the session is to be listed again; 0: it has gone; -1.
-static int hold(struct tree *t, pid_t pid, struct error *e) {
+static int hold(struct engine *g, struct tree *t, pid_t pid, struct error *e) {
   struct member m = {.pid = pid};
   struct error why = {0};
   struct process_status s;
@@ -96,7 +144,11 @@ static int hold(struct tree *t, pid_t pid, struct error *e) {
     return 0;
   if (t->first && !m.is_zombie && status_read(pid, &s) == 0 && s.tracer == t->debugger)
     return refuse_debugged(pid, e);
+  int taken = m.is_zombie ? check_traced_zombie(g, t, pid, e) : take_from_tracers(g, t, pid, e);
+  if (taken < 0)
+    return -1;
   if (!m.is_zombie && freeze(pid, &m.frozen, &why) < 0) {
+    t->is_under_way = t->is_under_way || taken || tracer_of(g, pid, pid);
     bool has_ended = has_gone(pid, &m.is_zombie) || m.is_zombie;
     if (has_ended)
       give_to_parent(pid);
@@ -122,7 +174,7 @@ static int hold_all(struct engine *g, struct tree *t, struct error *e) {
     for (size_t i = 0; i < count; i++) {
       if (is_passed_over(g, list[i]) || tree_find(t, list[i]) || is_another(g, t, list[i]))
         continue;
-      r = hold(t, list[i], e);
+      r = hold(g, t, list[i], e);
       if (r < 0)
         return -1;
       again = again || r > 0;
@@ -167,12 +219,35 @@ static void share_all(struct tree *t) {
     t->item[i].has_offspring = t->item[i].has_offspring || !t->item[i].is_zombie;
 }
 
-static int hold_tree(struct engine *g, struct tree *t, struct error *e) {
-  g->tree = t;
-  if (hold_all(g, t, e) < 0) {
+static bool has_time(uint64_t since_us) {
+  enum { PATIENCE_US = 5000000, PAUSE_NS = 500000 };
+  (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+  return now_us() - since_us < PATIENCE_US;
+}
+
+// A tracer that is in the middle of something goes on with it in the pauses between the attempts.
+static int hold_patiently(struct engine *g, struct tree *t, struct error *e) {
+  const struct tree as_new = *t;
+  for (;;) {
+    struct error why = {0};
+    g->tree = t;
+    freeze_spare(&t->tracings);
+    if (hold_all(g, t, &why) == 0)
+      return 0;
+    bool is_under_way = t->is_under_way;
     tree_thaw(g, t);
-    return -1;
+    if (!is_under_way || !has_time(as_new.since_us)) {
+      *e = why;
+      return -1;
+    }
+    *t = as_new;
+    t->since_us = now_us();
   }
+}
+
+static int hold_tree(struct engine *g, struct tree *t, struct error *e) {
+  if (hold_patiently(g, t, e) < 0)
+    return -1;
   find_offspring(t);
   if (host_has_strays(g, t))
     share_all(t);
@@ -180,19 +255,22 @@ static int hold_tree(struct engine *g, struct tree *t, struct error *e) {
 }
 
 int tree_freeze(struct engine *g, struct tree *ret, struct error *e) {
-  *ret = (struct tree){.since_us = now_us()};
+  *ret = (struct tree){.since_us = now_us(), .tracers = &g->tracers};
   return hold_tree(g, ret, e);
 }
 
 int tree_freeze_around(struct engine *g, pid_t first, struct tree *ret, struct error *e) {
   struct member m = {.pid = first, .frozen.pid = first};
-  *ret = (struct tree){.since_us = now_us(), .first = first, .debugger = g->debugger};
+  *ret = (struct tree){.since_us = now_us(), .tracers = &g->tracers, .first = first, .debugger = g->debugger};
   if (!has_gone(first, &m.is_zombie) && process_start_time(first, &m.start) == 0)
     insert(ret, &m);
   return hold_tree(g, ret, e);
 }
 
 void tree_thaw(struct engine *g, struct tree *t) {
+  struct error ignored = {0};
+  (void)tracings_give_back(&t->tracings, &ignored);
+  freeze_spare(NULL);
   for (size_t i = 0; i < t->count; i++)
     thaw(&t->item[i].frozen);
   pipe_ends_done(&t->writers);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/state.h"
+#include "engine/tracings.h"
 #include "resource/shared_files.h"
 
 // A process as it was found. Its thread numbers are in `frozen`; a zombie has none.
@@ -21,6 +22,9 @@ struct tree {
   size_t count, capacity;
   uint64_t since_us;
   pid_t first, debugger;     // a program that a debugger holds; 0: all are ours to hold
+  struct tracings tracings;  // taken over from tracers of the session's own
+  struct known_tracers *tracers;
+  bool is_under_way;         // it could not be held, for a tracer was in the middle of something
   struct pipe_ends writers;  // while it is captured
   struct file_census files;  // the same
   struct sockets *sockets;   // of all of them, while it is captured

@@ -290,6 +290,7 @@ static int change(struct tree_rewinding *t) {
   if (objects_finish(t->engine, t->e) < 0)
     return -1;
   int r = put_stops_back(t);
+  tracings_copy(&t->whole->tracings, &t->tree.tracings);
   tie_all(t, false);
   return r;
 }
@@ -304,6 +305,15 @@ static void note_terminals(struct rewind_report *report) {
                    "%sTerminals of the program have other numbers: %s.", used ? " " : "", moves);
 }
 
+static void close_mains(struct tree_rewinding *t) {
+  struct error ignored = {0};
+  for (size_t i = 0; t->part && i < t->whole->processes; i++)
+    if (t->part[i].w.main) {
+      (void)executor_close(t->part[i].w.main, &ignored);
+      t->part[i].w.main = NULL;
+    }
+}
+
 static void release(struct tree_rewinding *t) {
   struct error ignored = {0};
   journal_set_changing(false);
@@ -313,14 +323,14 @@ static void release(struct tree_rewinding *t) {
   shared_files_done(&t->shared);
   if (!t->keeps_sockets)
     connections_let_go(t->whole);
+  close_mains(t);
+  (void)tracings_give_back(&t->tree.tracings, &ignored);
   for (size_t i = 0; t->part && i < t->whole->processes; i++) {
     struct part *p = &t->part[i];
     descriptors_return(&p->s->descriptors);
     p->s->descriptors.shared = NULL;
     if (p->is_prepared)
       rewinding_done(&p->w);
-    if (p->w.main)
-      (void)executor_close(p->w.main, &ignored);
     thaw(&p->frozen);
   }
   tree_thaw(t->engine, &t->tree);
@@ -329,6 +339,7 @@ static void release(struct tree_rewinding *t) {
 
 // Whatever is left of the session's processes, so that they can be built anew.
 static void end_all(struct tree_rewinding *t) {
+  tracings_done(&t->tree.tracings);
   for (size_t i = 0; i < t->whole->processes; i++) {
     struct part *p = &t->part[i];
     descriptors_borrow(&p->s->descriptors, p->s->pid);

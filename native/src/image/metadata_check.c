@@ -365,6 +365,21 @@ static bool shared_parts_sound(const struct names *n) {
          metadata_sockets_sound(m, has_open_file, n);
 }
 
+static bool tracing_sound(const struct names *n, const Snapback__Image__Tracing *t) {
+  return number_found(&n->pids, (uint32_t)t->tracer_process) && number_found(&n->pids, (uint32_t)t->process) &&
+         t->tracer_process != t->process && number_found(&n->tids, (uint32_t)t->tracer) &&
+         number_found(&n->tids, (uint32_t)t->thread) && t->stop >= 0 &&
+         t->stop <= SNAPBACK__IMAGE__TRACING_STOP__TRACING_STOP_LISTENING && t->registers.len == REGISTER_BYTES &&
+         t->signal_info.len == SIGNAL_INFO_BYTES;
+}
+
+static bool tracings_sound(const struct names *n) {
+  for (size_t i = 0; i < n->m->n_tracing; i++)
+    if (!tracing_sound(n, n->m->tracing[i]))
+      return false;
+  return true;
+}
+
 static bool ancestors_sound(const Snapback__Image__Image *m) {
   for (size_t i = 0; i < m->n_ancestor; i++)
     if (m->ancestor[i]->id.len != IMAGE_ID || !*m->ancestor[i]->file || strchr(m->ancestor[i]->file, '/'))
@@ -387,6 +402,8 @@ static const char *fault_of_parts(struct names *n) {
     if (wrong)
       return wrong;
   }
+  if (!tracings_sound(n))
+    return "tells of tracers that cannot be";
   return shared_parts_sound(n) ? NULL : "describes files, pipes or shared memory that cannot be";
 }
 

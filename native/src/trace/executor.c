@@ -42,6 +42,7 @@ struct executor {
   uint64_t mask;
   siginfo_t info;
   bool has_info;
+  uint64_t events;       // of ptrace(2), that it came by: a bit for each
   bool stop_pending;     // a SIGSTOP that is not ours waited in the thread: it is to wait there again
   uint64_t instruction;  // of a system call, in the vdso
   uint64_t area;
@@ -70,6 +71,7 @@ struct registers *executor_registers(struct executor *x) {
   return &x->saved;
 }
 uint64_t *executor_mask(struct executor *x) { return &x->mask; }
+uint64_t executor_events(const struct executor *x) { return x->events; }
 bool *executor_stop_pending(struct executor *x) { return &x->stop_pending; }
 
 // ---- this process ----
@@ -162,7 +164,10 @@ static bool is_loop_stop(int status, const struct registers *r) {
 }
 
 // SIGSTOP cannot be blocked: one that has been sent by somebody else, and not taken yet, comes before our own.
-static void pass_over(struct executor *x, int status) { x->stop_pending = x->stop_pending || is_signal_stop(status); }
+static void pass_over(struct executor *x, int status) {
+  x->stop_pending = x->stop_pending || is_signal_stop(status);
+  x->events |= 1ULL << (status >> 16 & 63);
+}
 
 // Lets the thread go on, ignoring stops that are not ours, until `reached` holds for one.
 static int go_until(struct executor *x, long request, stop_test reached, struct registers *ret, struct error *e) {

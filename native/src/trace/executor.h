@@ -87,6 +87,9 @@ uint64_t *executor_mask(struct executor *x);
 // Whether a SIGSTOP of somebody else waited in the thread (known after the first batch): it will after executor_close.
 bool *executor_stop_pending(struct executor *x);
 
+// A bit for each event of ptrace(2) that it came by on its way through calls.
+uint64_t executor_events(const struct executor *x);
+
 // Unmaps the area (unless shared) and leaves the thread in a signal-delivery stop with its registers and mask:
 // the kernel itself restarts an interrupted system call when the thread goes on. NULL is fine.
 int executor_close(struct executor *x, struct error *e);

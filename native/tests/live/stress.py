@@ -4,14 +4,17 @@
     stress.py NAME PROGRAM            a row of ROWS, and its program
     stress.py attached-NAME PROGRAM   the same, attached to while it runs, let go and attached to again
     stress.py narrow-NAME PROGRAM     the same, as a 32-bit program
+    stress.py traced-NAME PROGRAM     the same, run by strace, which is of the session, too
 
 SNAPBACK_STRESS_SECONDS says how long (2.5), SNAPBACK_STRESS_SEED which way.
 """
 import os
 import random
 import re
+import shutil
 import sys
 
+import call_log
 import snapback_support as support
 import stillness
 from rows import ROWS
@@ -44,6 +47,8 @@ class Stress(support.TestCase):
         self.visible = more.get("LIVE_SHM")
         self.addCleanup(self.remove_visible)
         command = [PROGRAM, *row.get("arguments", [])]
+        if TRACED:
+            command = [shutil.which("strace"), "-f", "-o", self.path("work", "calls"), *command]
         environment = self.environment(**self.journal.environment(), **more)
         self.taken = []
         self.program = self.run_beside(command, environment) if ATTACHED else None
@@ -88,6 +93,8 @@ class Stress(support.TestCase):
         except support.CommandFailed as failure:
             return self.may_be_refused(failure)
         self.rewinds += 1
+        if TRACED:
+            self.forget_later_than(target)
         self.ticks_pass(1)
         self.check_jump(target, self.journal.ticks()[start:])
 
@@ -100,6 +107,11 @@ class Stress(support.TestCase):
         else:
             assert target.first in ticks or target.first is None and target.after + 1 >= ticks[0], \
                 f"a rewind to {target.number} has not moved the ticks {ticks}"
+
+    def forget_later_than(self, target):
+        """What strace has written before them is written over by another past."""
+        while self.taken[-1] is not target:
+            self.session.delete(self.taken.pop().number)
 
     def delete(self):
         if self.taken:
@@ -148,6 +160,8 @@ class Stress(support.TestCase):
         self.journal.read()
         assert status == 0, f"the program ended with {status}: {self.session.shown()}"
         assert self.journal.passed(), "the program ended without its PASS"
+        if TRACED:
+            call_log.check(self.path("work", "calls"), self)
         self.check_ticks_between()
         print(f"{self.rewinds} rewinds, {len(self.journal.ticks())} ticks, {self.refused} refusals; ", end="")
 
@@ -182,7 +196,8 @@ def offspring_of_engine(pid):
 
 NAME, PROGRAM = sys.argv[1:3] if len(sys.argv) > 2 else ("counter", "")
 ATTACHED = NAME.startswith("attached-")
-NAME = NAME.removeprefix("attached-").removeprefix("narrow-")
+TRACED = NAME.startswith("traced-")
+NAME = NAME.removeprefix("attached-").removeprefix("traced-").removeprefix("narrow-")
 # Root can have the number of a thread again.
 GONE = (r"^snapback: (the ended )?process .*" if os.environ.get("SNAPBACK_TEST_AS_ROOT") else "") + \
     "its number cannot be had again"
@@ -190,10 +205,13 @@ SECONDS = float(os.environ.get("SNAPBACK_STRESS_SECONDS", "2.5"))
 SEED = int(os.environ.get("SNAPBACK_STRESS_SEED", random.SystemRandom().randrange(10 ** 9)))
 CHOICE = random.Random(SEED)
 
-if ATTACHED or NAME in stillness.MOVING:
+if ATTACHED or TRACED or NAME in stillness.MOVING:
     del Stress.test_shows_in_proc_what_it_showed
 
 if __name__ == "__main__":
+    if TRACED and not shutil.which("strace"):
+        print("skipped: strace is not installed")
+        raise SystemExit(77)
     print(f"{NAME}: SNAPBACK_STRESS_SEED={SEED} SNAPBACK_STRESS_SECONDS={SECONDS:g}", flush=True)
     PROGRAM = support.within_reach(os.path.abspath(PROGRAM))
     support.main(sys.argv[:1])

@@ -101,15 +101,6 @@ out%:
         self.assertEqual(support.subprocess.run([self.path("work", "large")]).returncode, 42)
 
 
-    def test_strace_is_refused_by_name_and_goes_on(self):
-        self.find("strace")
-        session = self.start("strace", "-f", "-o", "calls", "sh", "-c", "for n in $(seq 20); do sh -c 'sleep 0.02'; done; exit 7")
-        support.wait_for(lambda: "execve" in self.content("calls"), "the first call")
-        outcome = session.run("snapshot")
-        self.assertEqual(outcome.status, 2, outcome.message)
-        self.assertRegex(outcome.message, r"thread \d+ of process \d+ is traced by another process: end its strace")
-        self.assertEqual(session.wait(), 7)
-
 
 class Shells(Tools):
     PIPELINE = """

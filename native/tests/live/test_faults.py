@@ -9,7 +9,7 @@ PHASE = 600  # ticks: long enough for a command on a busy machine
 
 # Points by what is to come of them; all of captures and rewinds that `snapback-faults fault-points` prints must be here.
 # Those of saves and restarts are in test_save.py and test_restart_checks.py, those of files in test_files.py, those of libsnapback in tests/api,
-# those of terminals in test_terminals.py, those of TCP in test_outside_sockets.py.
+# those of terminals in test_terminals.py, those of tracers in test_tracers.py, those of TCP in test_outside_sockets.py.
 CAPTURE = {
     "freeze": "cannot hold the threads",
     "capture_area": "cannot map memory into process",
@@ -49,7 +49,7 @@ REWIND_UNDER_WAY = {
 REBUILD = {"rebuild_clone": "cannot build process"}
 
 
-ELSEWHERE = ("capture_terminal", "new_terminal", "files_", "image_", "save_", "restart_", "application_", "timer_", "tcp_")
+ELSEWHERE = ("capture_terminal", "new_terminal", "files_", "image_", "save_", "restart_", "application_", "timer_", "tcp_", "tracers_")
 
 
 class Faults(support.TestCase):

@@ -107,5 +107,13 @@ bool arch_restart_interrupted(struct registers *r);
 bool arch_is_cut_in_connect(const struct registers *r, int *ret_fd);
 void arch_end_call(struct registers *r);
 
+// A system call as a tracer meets it: whether its beginning may be (for kernels that do not tell), whether a stop has
+// cut it, so that the kernel begins it again; leaving it out at its beginning; and registers of before its beginning.
+bool arch_may_be_at_call(const struct registers *r);
+bool arch_call_is_cut(const struct registers *r);
+void arch_leave_call_out(struct registers *r);
+void arch_begin_call_again(struct registers *r);
+bool arch_is_new(const struct registers *r);  // a thread or process that has just been cloned
+
 // A thread that a stop has cut in wait4(2) is to go on as if that had ended with EINTR. False: it is in no such call.
 bool arch_end_wait(struct registers *r);

@@ -227,6 +227,31 @@ void arch_end_call(struct registers *r) {
   r->user.orig_rax = (unsigned long long)-1;
 }
 
+bool arch_may_be_at_call(const struct registers *r) { return (int64_t)r->user.rax == -ENOSYS; }
+
+bool arch_call_is_cut(const struct registers *r) {
+  switch (-(int64_t)r->user.rax) {
+  case ERESTART_RESTARTBLOCK:
+  case ERESTARTSYS:
+  case ERESTARTNOINTR:
+  case ERESTARTNOHAND:
+    return (int64_t)r->user.orig_rax >= 0;
+  default:
+    return false;
+  }
+}
+
+void arch_leave_call_out(struct registers *r) { r->user.orig_rax = (unsigned long long)-1; }
+void arch_begin_call_again(struct registers *r) { begin_again(r, (long)(int64_t)r->user.orig_rax); }
+
+bool arch_is_new(const struct registers *r) {
+  static const long calls[] = {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork};
+  for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+    if ((long)(int64_t)r->user.orig_rax == calls[i])
+      return r->user.rax == 0;
+  return false;
+}
+
 bool arch_end_wait(struct registers *r) {
   long number = number_of(r);
   if (number != SYS_wait4 && number != SYS_waitid)

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: EPL-2.0
+// All that the tracers of a session trace: taken over when it is held, given back before it goes on.
+#include "engine/tracings.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "engine/tree.h"
+#include "proc/status.h"
+#include "trace/executor.h"
+
+void tracings_copy(const struct tracings *from, struct tracings *to) {
+  tracings_done(to);
+  for (size_t i = 0; i < from->count; i++) {
+    array_reserve(to->item, to->count, to->capacity);
+    to->item[to->count++] = from->item[i];
+  }
+}
+
+void tracings_done(struct tracings *l) {
+  free(l->item);
+  *l = (struct tracings){0};
+}
+
+bool tracings_have(const struct tracings *l, pid_t tid) {
+  for (size_t i = 0; i < l->count; i++)
+    if (l->item[i].tid == tid)
+      return true;
+  return false;
+}
+
+// ---- in the tracer's thread ----
+
+struct proxy {
+  struct executor *x;
+  pid_t tracer;
+};
+
+static int proxy_close(struct proxy *p, struct error *e) {
+  int r = executor_close(p->x, e);
+  *p = (struct proxy){0};
+  return r;
+}
+
+static int proxy_open(struct proxy *p, const struct tracing *k, struct error *e) {
+  if (p->x && p->tracer == k->tracer)
+    return 0;
+  if (p->x && proxy_close(p, e) < 0)
+    return -1;
+  p->tracer = k->tracer;
+  return executor_open(executor_self(), k->tracer_pid, k->tracer, NULL, &p->x, e);
+}
+
+// ---- taking ----
+
+enum { NOT_NOW = 1 };
+
+static int find_tracer(const struct tree *t, struct tracing *k) {
+  struct process_status s;
+  if (status_read(k->tracer, &s) < 0)
+    return NOT_NOW;
+  k->tracer_pid = s.tgid;
+  const struct member *m = tree_find(t, s.tgid);
+  return m && frozen_holds(&m->frozen, k->tracer) ? 0 : NOT_NOW;
+}
+
+// A tracer asks the same of all that it traces.
+static uint64_t known_options(const struct tree *t, const struct tracing *k) {
+  for (size_t i = 0; i < t->tracers->count; i++)
+    if (t->tracers->item[i].tracer == k->tracer && t->tracers->item[i].start == tree_find(t, k->tracer_pid)->start)
+      return t->tracers->item[i].options;
+  return 0;
+}
+
+static void remember_options(struct tree *t, const struct tracing *k) {
+  struct known_tracers *l = t->tracers;
+  if (known_options(t, k))
+    return;
+  array_reserve(l->item, l->count, l->capacity);
+  l->item[l->count++] =
+      (struct known_tracer){.tracer = k->tracer, .start = tree_find(t, k->tracer_pid)->start, .options = k->options};
+}
+
+static int take(struct tree *t, struct proxy *p, struct tracing *k, struct error *e) {
+  int r = find_tracer(t, k);
+  if (r == 0)
+    r = proxy_open(p, k, e);
+  k->options = known_options(t, k);
+  if (r == 0)
+    r = tracing_take(p->x, k, e);
+  if (r != 0)
+    return r;
+  if (!k->request)
+    k->request = k->is_seized ? PTRACE_SYSCALL : PTRACE_CONT;
+  remember_options(t, k);
+  array_reserve(t->tracings.item, t->tracings.count, t->tracings.capacity);
+  t->tracings.item[t->tracings.count++] = *k;
+  return 0;
+}
+
+// 0, `*ret_again`: some were taken, there may be new ones.
+static int take_all(struct tree *t, struct proxy *p, pid_t pid, bool *ret_again, struct error *e) {
+  _cleanup_free_ pid_t *list = NULL;
+  size_t count;
+  *ret_again = false;
+  if (thread_list(pid, &list, &count) < 0)
+    return 0;
+  for (size_t i = 0; i < count; i++) {
+    struct process_status s;
+    if (status_read_thread(pid, list[i], &s) < 0 || !s.tracer || s.tracer == getpid())
+      continue;
+    struct tracing k = {.tracer = s.tracer, .pid = pid, .tid = list[i]};
+    int r = take(t, p, &k, e);
+    if (r != 0)
+      return r;
+    *ret_again = true;
+  }
+  return 0;
+}
+
+int tracings_take(struct tree *t, pid_t pid, struct error *e) {
+  struct proxy p = {0};
+  struct error ignored = {0};
+  bool again = true;
+  int r = 0;
+  while (r == 0 && again)
+    r = take_all(t, &p, pid, &again, e);
+  if (proxy_close(&p, r ? &ignored : e) < 0)
+    r = -1;
+  return r;
+}
+
+// ---- giving back ----
+
+int tracings_give_back(struct tracings *l, struct error *e) {
+  struct proxy p = {0};
+  struct error ignored = {0};
+  int result = 0;
+  for (size_t i = l->count; i-- > 0;) {
+    struct tracing *k = &l->item[i];
+    if (proxy_open(&p, k, e) < 0 || tracing_give_back(p.x, k, e) < 0)
+      result = -1;
+  }
+  if (proxy_close(&p, result < 0 ? &ignored : e) < 0)
+    result = -1;
+  tracings_done(l);
+  return result;
+}
