@@ -58,16 +58,25 @@ static int check_group(const struct tree_rewinding *t, const struct process_stat
   return 0;
 }
 
+static bool may_foster(const struct tree_rewinding *t, const struct part *p, const struct process_state *s) {
+  const struct part *above = p;
+  while (above && !above->s->relatives.subreaper)
+    above = part_of(t, above->s->parent);
+  return !above && (p->s->session == s->session || s->session == s->pid);
+}
+
+// Best one that runs the same program: memory that they share has come to both by fork(2).
 struct part *foster_of(const struct tree_rewinding *t, const struct process_state *s) {
+  struct part *found = NULL;
   for (size_t i = 0; i < t->whole->processes && t->part[i].s != s; i++) {
     struct part *p = &t->part[i];
-    const struct part *above = p;
-    while (above && !above->s->relatives.subreaper)
-      above = part_of(t, above->s->parent);
-    if (!above && (p->s->session == s->session || s->session == s->pid))
+    if (!may_foster(t, p, s))
+      continue;
+    if (is_copy_of(s, p->s))
       return p;
+    found = found ? found : p;
   }
-  return NULL;
+  return found;
 }
 
 static int check_orphan(const struct tree_rewinding *t, const struct process_state *s, struct error *e) {
