@@ -22,6 +22,7 @@
 #include "engine/files.h"
 #include "engine/host.h"
 #include "engine/pad.h"
+#include "engine/stepping.h"
 #include "engine/tree.h"
 #include "kernel/auxv.h"
 #include "proc/status.h"
@@ -153,13 +154,6 @@ static int refuse_waiting_events(struct debugged *d, struct error *e) {
   return r < 0 ? -1 : waits ? refuse_event(e) : 0;
 }
 
-// gdb puts the one instruction that it steps beside a breakpoint ("displaced stepping") at the program's entry.
-static bool is_beside(const struct debugged *d, const struct registers *r) {
-  enum { ROOM = 64 };
-  uint64_t pc = arch_pc(r);
-  return d->entry && pc >= d->entry && pc < d->entry + ROOM;
-}
-
 // Takes the stop that we asked for, and mends a call that it has cut for good.
 static int take_stop(struct debugged *d, struct stopped *stopped, struct error *e) {
   pid_t tid = stopped->tid;
@@ -170,7 +164,7 @@ static int take_stop(struct debugged *d, struct stopped *stopped, struct error *
   (void)CALL(b, SYS_ptrace, NUMBER(PTRACE_GETREGS), NUMBER(tid), NUMBER(0), POINTER(at));
   int result = executor_run(d->proxy, b, e);
   memcpy(&r, batch_at(b, at), sizeof r);
-  stopped->request = is_beside(d, &r) ? PTRACE_SINGLESTEP : PTRACE_CONT;
+  stopped->request = stepping_is_beside(d->entry, &r) ? PTRACE_SINGLESTEP : PTRACE_CONT;
   struct process_status s;
   if (result == 0 && arch_restart_interrupted(&r) && status_read_thread(d->inferior.pid, tid, &s) == 0 &&
       !((s.pending | s.shared_pending) & ~s.blocked)) {
@@ -241,31 +235,17 @@ static bool is_stopped(const struct debugged *d, pid_t tid) {
   return status_read_thread(d->inferior.pid, tid, &s) == 0 && s.state == 't';
 }
 
-// How long a thread has run, in nanoseconds, brought up to date by the scheduler's ticks.
-static uint64_t run_time(const struct debugged *d, pid_t tid) {
-  char path[64];
-  (void)snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", d->inferior.pid, tid);
-  _cleanup_free_ char *text = NULL;
-  return file_read(path, 128, &text, NULL) < 0 ? UINT64_MAX : strtoull(text, NULL, 10);
-}
-
-static bool is_ready(const struct debugged *d, pid_t tid) {
-  struct process_status s;
-  return status_read_thread(d->inferior.pid, tid, &s) == 0 && s.state == 'R';
-}
-
 // A thread that the debugger lets make a single step is not to be stopped before it: nobody could tell, and it would go
 // on without stepping. So each one that is ready to run is given the time to; a step ends in an event.
 static int let_steps_end(struct debugged *d, struct error *e) {
   enum { TRIES = 200, PAUSE_NS = 200000 };
   _cleanup_free_ uint64_t *before = must_alloc((d->inferior.count + 1) * sizeof *before);
   for (size_t i = 0; i < d->inferior.count; i++)
-    before[i] = is_ready(d, d->inferior.tid[i]) ? run_time(d, d->inferior.tid[i]) : UINT64_MAX;
+    before[i] = stepping_run_time(d->inferior.pid, d->inferior.tid[i]);
   for (int try = 0; try < TRIES; try++) {
     bool waiting = false;
     for (size_t i = 0; i < d->inferior.count && !waiting; i++)
-      waiting =
-          before[i] != UINT64_MAX && is_ready(d, d->inferior.tid[i]) && run_time(d, d->inferior.tid[i]) <= before[i];
+      waiting = before[i] != UINT64_MAX && stepping_run_time(d->inferior.pid, d->inferior.tid[i]) <= before[i];
     if (!waiting)
       return refuse_waiting_events(d, e);
     (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);

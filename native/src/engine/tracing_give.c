@@ -16,12 +16,26 @@ static const uint64_t all_signals = ~(uint64_t)0;
 
 // ---- ours no more ----
 
+// What the tracer watches. The last one switches the others on.
+static void put_debug_registers_back(const struct tracing *k) {
+  const int last = ARCH_DEBUG_REGISTERS - 1;
+  bool is_other = false;
+  for (int i = 0; i <= last; i++)
+    is_other = is_other || (uint64_t)ptrace(PTRACE_PEEKUSER, k->tid, arch_debug_offset[i], 0) != k->debug[i];
+  if (!is_other)
+    return;
+  (void)ptrace(PTRACE_POKEUSER, k->tid, arch_debug_offset[last], 0);
+  for (int i = 0; i <= last; i++)
+    (void)ptrace(PTRACE_POKEUSER, k->tid, arch_debug_offset[i], k->debug[i]);
+}
+
 static int put_to_sleep(const struct tracing_calls *c, struct tracing_given *ret, struct error *e) {
   static const uint64_t none[6];
   pid_t tid = c->k->tid;
   if (ptrace(PTRACE_GETREGS, tid, 0, &ret->registers) < 0 ||
       ptrace(PTRACE_GETSIGMASK, tid, sizeof ret->mask, &ret->mask) < 0)
     return error_set_errno(e, -errno, "cannot read the registers of thread %d", tid);
+  put_debug_registers_back(c->k);
   struct registers r = ret->registers;
   arch_start_call(&r, c->instruction, SYS_pause, none);
   if (ptrace(PTRACE_SETREGS, tid, 0, &r) < 0 || ptrace(PTRACE_SETSIGMASK, tid, sizeof all_signals, &all_signals) < 0 ||

@@ -29,6 +29,7 @@ static Snapback__Image__Tracing *describe(const struct tracing *k) {
   to->told = k->is_told;
   to->registers = copy_of(&k->registers, sizeof k->registers);
   to->signal_info = copy_of(&k->info, sizeof k->info);
+  to->debug = copy_of(k->debug, sizeof k->debug);
   return to;
 }
 
@@ -42,7 +43,9 @@ void save_describe_tracings(Snapback__Image__Image *image, const struct process_
   }
 }
 
-static bool is_request(int64_t request) { return request == PTRACE_CONT || request == PTRACE_SYSCALL; }
+static bool is_request(int64_t request) {
+  return request == PTRACE_CONT || request == PTRACE_SYSCALL || request == PTRACE_SINGLESTEP;
+}
 
 static int recreate(const Snapback__Image__Tracing *from, struct tracing *to, struct error *e) {
   *to = (struct tracing){.tracer_pid = from->tracer_process,
@@ -54,10 +57,11 @@ static int recreate(const Snapback__Image__Tracing *from, struct tracing *to, st
                          .request = from->request,
                          .stop = (enum tracing_stop)from->stop,
                          .is_told = from->told};
-  if (from->registers.len != sizeof to->registers || from->signal_info.len != sizeof to->info ||
-      !is_request(from->request))
+  if (from->registers.len != sizeof to->registers || from->debug.len != sizeof to->debug ||
+      from->signal_info.len != sizeof to->info || !is_request(from->request))
     return error_set(e, ERROR_REFUSED, "the image tells of a tracer (process %d) what cannot be made again here",
                      to->tracer_pid);
+  memcpy(to->debug, from->debug.data, sizeof to->debug);
   memcpy(&to->registers, from->registers.data, sizeof to->registers);
   memcpy(&to->info, from->signal_info.data, sizeof to->info);
   return 0;

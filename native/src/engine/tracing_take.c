@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0
 // Taking a thread over from its tracer: what it is in the tracer's eyes, and how it comes to be ours.
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -8,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "engine/stepping.h"
 #include "engine/tracing_calls.h"
+#include "kernel/auxv.h"
 #include "proc/status.h"
 
 enum { NOT_NOW = 1, TOLD = 2 };
@@ -67,6 +70,20 @@ static int interrupt(struct tracing_calls *c, int *ret_status, struct error *e) 
   return NOT_NOW;
 }
 
+// One that was let make a single step is not to be stopped before it: it would go on without stepping. A step ends in a
+// stop, so whoever is ready to run is given the time to.
+static int let_step_end(struct tracing_calls *c, int *ret_status, struct error *e) {
+  enum { TRIES = 100, PAUSE_NS = 200000 };
+  uint64_t before = stepping_run_time(c->k->pid, c->k->tid);
+  for (int i = 0; i < TRIES && before != UINT64_MAX; i++) {
+    uint64_t now = stepping_run_time(c->k->pid, c->k->tid);
+    if (now > before)
+      return news(c, ret_status, e);
+    (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+  }
+  return before == UINT64_MAX ? 0 : NOT_NOW;
+}
+
 // 0: it is in a stop, whose status waits to be told; TOLD: it has been; NOT_NOW; -1.
 static int find_stop(struct tracing_calls *c, int *ret_status, bool *ret_was_running, struct error *e) {
   *ret_was_running = false;
@@ -79,6 +96,9 @@ static int find_stop(struct tracing_calls *c, int *ret_status, bool *ret_was_run
     return NOT_NOW;
   if (state == 't' && news(c, ret_status, e) < 0)  // it may have come to it just now
     return -1;
+  int r = state == 't' || c->k->is_seized ? 0 : let_step_end(c, ret_status, e);
+  if (r != 0)
+    return r;
   if (*ret_status)
     return *ret_status < 0 ? NOT_NOW : 0;
   if (state == 't' && !tracing_listens(c, e))
@@ -166,8 +186,10 @@ static int classify(struct tracing *k, struct found *s) {
   if (s->event)
     return classify_event(k, s);
   if (s->was_running && !k->is_seized && s->signal == SIGSTOP && s->info.si_code == SI_TKILL &&
-      s->info.si_pid == k->tracer_pid)
+      s->info.si_pid == k->tracer_pid) {
+    k->request = stepping_is_beside(auxv_value(k->pid, AT_ENTRY), &s->registers) ? PTRACE_SINGLESTEP : k->request;
     return 0;
+  }
   if (!s->signal || s->info.si_signo != s->signal)
     return NOT_NOW;
   k->stop = TRACING_SIGNAL;
@@ -180,7 +202,9 @@ static int classify(struct tracing *k, struct found *s) {
 
 // Another stop came before the one that we had asked for.
 static bool owes_stop(const struct tracing *k, const struct found *s) {
-  return s->was_running && !k->is_seized && k->stop != TRACING_RUNS;
+  struct process_status now;
+  return s->was_running && !k->is_seized && k->stop != TRACING_RUNS && status_read_thread(k->pid, k->tid, &now) == 0 &&
+         now.pending >> (SIGSTOP - 1) & 1;
 }
 
 // It goes to sleep with all signals blocked.
@@ -208,14 +232,21 @@ static int refuse(const struct tracing *k, int r, struct error *e) {
   return error_set_errno(e, r, "cannot take thread %d over from its tracer %d", k->tid, k->tracer);
 }
 
+static void read_debug_registers(struct tracing *k) {
+  for (int i = 0; i < ARCH_DEBUG_REGISTERS; i++)
+    k->debug[i] = (uint64_t)ptrace(PTRACE_PEEKUSER, k->tid, arch_debug_offset[i], 0);
+}
+
 // With the registers and the mask that it would go on with if nobody traced it.
-static int seize(const struct tracing *k, const struct found *s, struct error *e) {
+static int seize(struct tracing *k, const struct found *s, struct error *e) {
   struct registers r = s->registers;
   if (k->stop == TRACING_AT_CALL)
     arch_begin_call_again(&r);
-  if (tracing_seize(k->tid) < 0 || ptrace(PTRACE_SETREGS, k->tid, 0, &r) < 0 ||
-      ptrace(PTRACE_SETSIGMASK, k->tid, sizeof s->mask, &s->mask) < 0 || ptrace(PTRACE_INTERRUPT, k->tid, 0, 0) < 0 ||
-      ptrace(PTRACE_CONT, k->tid, 0, 0) < 0)
+  if (tracing_seize(k->tid) < 0)
+    return refuse(k, -errno, e);
+  read_debug_registers(k);
+  if (ptrace(PTRACE_SETREGS, k->tid, 0, &r) < 0 || ptrace(PTRACE_SETSIGMASK, k->tid, sizeof s->mask, &s->mask) < 0 ||
+      ptrace(PTRACE_INTERRUPT, k->tid, 0, 0) < 0 || ptrace(PTRACE_CONT, k->tid, 0, 0) < 0)
     return refuse(k, -errno, e);
   return 0;
 }

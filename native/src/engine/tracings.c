@@ -69,34 +69,38 @@ static int find_tracer(const struct tree *t, struct tracing *k) {
 }
 
 // A tracer asks the same of all that it traces.
-static uint64_t known_options(const struct tree *t, const struct tracing *k) {
+static const struct known_tracer *find_known(const struct tree *t, const struct tracing *k) {
   for (size_t i = 0; i < t->tracers->count; i++)
     if (t->tracers->item[i].tracer == k->tracer && t->tracers->item[i].start == tree_find(t, k->tracer_pid)->start)
-      return t->tracers->item[i].options;
-  return 0;
+      return &t->tracers->item[i];
+  return NULL;
 }
 
-static void remember_options(struct tree *t, const struct tracing *k) {
+static void remember(struct tree *t, const struct tracing *k) {
   struct known_tracers *l = t->tracers;
-  if (known_options(t, k))
+  if (find_known(t, k))
     return;
   array_reserve(l->item, l->count, l->capacity);
-  l->item[l->count++] =
-      (struct known_tracer){.tracer = k->tracer, .start = tree_find(t, k->tracer_pid)->start, .options = k->options};
+  l->item[l->count++] = (struct known_tracer){.tracer = k->tracer,
+                                              .start = tree_find(t, k->tracer_pid)->start,
+                                              .options = k->options,
+                                              .is_seized = k->is_seized};
 }
 
 static int take(struct tree *t, struct proxy *p, struct tracing *k, struct error *e) {
   int r = find_tracer(t, k);
   if (r == 0)
     r = proxy_open(p, k, e);
-  k->options = known_options(t, k);
+  const struct known_tracer *known = find_known(t, k);
+  k->options = known ? known->options : 0;
+  k->is_seized = known && known->is_seized;
   if (r == 0)
     r = tracing_take(p->x, k, e);
   if (r != 0)
     return r;
   if (!k->request)
     k->request = k->is_seized ? PTRACE_SYSCALL : PTRACE_CONT;
-  remember_options(t, k);
+  remember(t, k);
   array_reserve(t->tracings.item, t->tracings.count, t->tracings.capacity);
   t->tracings.item[t->tracings.count++] = *k;
   return 0;

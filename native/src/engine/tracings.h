@@ -41,6 +41,7 @@ struct tracing {
   bool is_told;                // the tracer has waited for the stop
   struct registers registers;  // at a call, after one, and where a signal is delivered
   siginfo_t info;              // of that signal
+  uint64_t debug[ARCH_DEBUG_REGISTERS];
 };
 
 struct tracings {
@@ -52,6 +53,7 @@ struct tracings {
 struct known_tracer {
   pid_t tracer;
   uint64_t start, options;
+  bool is_seized;
 };
 
 struct known_tracers {

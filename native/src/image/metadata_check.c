@@ -370,7 +370,7 @@ static bool tracing_sound(const struct names *n, const Snapback__Image__Tracing 
          t->tracer_process != t->process && number_found(&n->tids, (uint32_t)t->tracer) &&
          number_found(&n->tids, (uint32_t)t->thread) && t->stop >= 0 &&
          t->stop <= SNAPBACK__IMAGE__TRACING_STOP__TRACING_STOP_LISTENING && t->registers.len == REGISTER_BYTES &&
-         t->signal_info.len == SIGNAL_INFO_BYTES;
+         t->signal_info.len == SIGNAL_INFO_BYTES && t->debug.len <= DEBUG_MAX;
 }
 
 static bool tracings_sound(const struct names *n) {

@@ -4,7 +4,8 @@
     stress.py NAME PROGRAM            a row of ROWS, and its program
     stress.py attached-NAME PROGRAM   the same, attached to while it runs, let go and attached to again
     stress.py narrow-NAME PROGRAM     the same, as a 32-bit program
-    stress.py traced-NAME PROGRAM     the same, run by strace, which is of the session, too
+    stress.py strace-NAME PROGRAM     the same, run by strace, which is of the session, too
+    stress.py gdb-NAME PROGRAM        the same, run by a gdb that stops it in each tick, and is of the session, too
 
 SNAPBACK_STRESS_SECONDS says how long (2.5), SNAPBACK_STRESS_SEED which way.
 """
@@ -47,8 +48,8 @@ class Stress(support.TestCase):
         self.visible = more.get("LIVE_SHM")
         self.addCleanup(self.remove_visible)
         command = [PROGRAM, *row.get("arguments", [])]
-        if TRACED:
-            command = [shutil.which("strace"), "-f", "-o", self.path("work", "calls"), *command]
+        if TRACER:
+            command = self.traced(command)
         environment = self.environment(**self.journal.environment(), **more)
         self.taken = []
         self.program = self.run_beside(command, environment) if ATTACHED else None
@@ -56,6 +57,16 @@ class Stress(support.TestCase):
             self.refusal = GONE + "|" + self.refusal if self.refusal else GONE
             self.journal.wait_for_ticks(1, alive=lambda: self.program.poll() is None)
         self.session = self.attach(self.program.pid) if self.program else self.launch(command, environment=environment)
+
+    def traced(self, command):
+        if TRACER == "strace":
+            return [shutil.which("strace"), "-f", "-o", self.path("work", "calls"), *command]
+        words = ["set pagination off", "set confirm off", "set debuginfod enabled off", "handle all nostop noprint pass",
+                 "handle SIGTRAP stop print nopass", "handle SIGINT nopass stop", "break live_tick",
+                 "commands\nsilent\ncontinue\nend", "run", "quit $_exitcode"]
+        with open(self.path("work", "commands"), "w") as file:
+            file.write("\n".join(words) + "\n")
+        return [shutil.which("gdb"), "-nx", "-batch", "-x", self.path("work", "commands"), "--args", *command]
 
     def remove_visible(self):
         if self.visible and os.path.exists(self.visible):
@@ -93,7 +104,7 @@ class Stress(support.TestCase):
         except support.CommandFailed as failure:
             return self.may_be_refused(failure)
         self.rewinds += 1
-        if TRACED:
+        if TRACER == "strace":
             self.forget_later_than(target)
         self.ticks_pass(1)
         self.check_jump(target, self.journal.ticks()[start:])
@@ -160,7 +171,7 @@ class Stress(support.TestCase):
         self.journal.read()
         assert status == 0, f"the program ended with {status}: {self.session.shown()}"
         assert self.journal.passed(), "the program ended without its PASS"
-        if TRACED:
+        if TRACER == "strace":
             call_log.check(self.path("work", "calls"), self)
         self.check_ticks_between()
         print(f"{self.rewinds} rewinds, {len(self.journal.ticks())} ticks, {self.refused} refusals; ", end="")
@@ -196,8 +207,8 @@ def offspring_of_engine(pid):
 
 NAME, PROGRAM = sys.argv[1:3] if len(sys.argv) > 2 else ("counter", "")
 ATTACHED = NAME.startswith("attached-")
-TRACED = NAME.startswith("traced-")
-NAME = NAME.removeprefix("attached-").removeprefix("traced-").removeprefix("narrow-")
+TRACER = next((name for name in ("strace", "gdb") if NAME.startswith(name + "-")), "")
+NAME = NAME.removeprefix("attached-").removeprefix(TRACER + "-" if TRACER else "").removeprefix("narrow-")
 # Root can have the number of a thread again.
 GONE = (r"^snapback: (the ended )?process .*" if os.environ.get("SNAPBACK_TEST_AS_ROOT") else "") + \
     "its number cannot be had again"
@@ -205,12 +216,12 @@ SECONDS = float(os.environ.get("SNAPBACK_STRESS_SECONDS", "2.5"))
 SEED = int(os.environ.get("SNAPBACK_STRESS_SEED", random.SystemRandom().randrange(10 ** 9)))
 CHOICE = random.Random(SEED)
 
-if ATTACHED or TRACED or NAME in stillness.MOVING:
+if ATTACHED or TRACER or NAME in stillness.MOVING:
     del Stress.test_shows_in_proc_what_it_showed
 
 if __name__ == "__main__":
-    if TRACED and not shutil.which("strace"):
-        print("skipped: strace is not installed")
+    if TRACER and not shutil.which(TRACER):
+        print(f"skipped: {TRACER} is not installed")
         raise SystemExit(77)
     print(f"{NAME}: SNAPBACK_STRESS_SEED={SEED} SNAPBACK_STRESS_SECONDS={SECONDS:g}", flush=True)
     PROGRAM = support.within_reach(os.path.abspath(PROGRAM))
