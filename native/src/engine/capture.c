@@ -130,6 +130,14 @@ static int capture_descriptors(struct process_state *s, struct error *e) {
   return 0;
 }
 
+static enum template_kind kind_of_template(const struct process_state *s, bool sibling) {
+  const struct tree *t = s->engine->tree;
+  for (size_t i = 0; t && !sibling && i < t->tracings.count; i++)
+    if (t->tracings.item[i].tracer_pid == s->pid)
+      return TEMPLATE_ORPHAN;
+  return sibling ? TEMPLATE_SIBLING : TEMPLATE_CHILD;
+}
+
 static int capture_with(struct frozen *f, struct process_state *s, struct executor *main, bool sibling,
                         struct error *e) {
   struct mappings maps = {0};
@@ -141,7 +149,8 @@ static int capture_with(struct frozen *f, struct process_state *s, struct execut
               capture_shared_memory(s, main, &maps, e) < 0 || files_capture(s, &maps, e) < 0 ||
               threads_capture(f, main, s, e) < 0 || capture_identity(s, e) < 0 || inside_capture(s, main, e) < 0 ||
               attributes_capture(main, s, e) < 0 || zombies_capture(s, main, e) < 0 ||
-              capture_pages(s, main, &maps, e) < 0 || template_make_whole(f, main, sibling, &maps, s, e) < 0
+              capture_pages(s, main, &maps, e) < 0 ||
+              template_make_whole(f, main, kind_of_template(s, sibling), &maps, s, e) < 0
           ? -1
           : 0;
   mappings_done(&maps);
@@ -320,7 +329,7 @@ int engine_capture(struct engine *g, pid_t pid, struct snapshot **ret, struct er
 
 int capture_around(struct engine *g, struct frozen *first, struct snapshot **ret, struct error *e) {
   struct capturing c = {.engine = g, .first = first};
-  if (tree_freeze_around(g, first->pid, &c.tree, e) < 0)
+  if (tree_freeze_around(g, first->pid, first, &c.tree, e) < 0)
     return -1;
   int r = list_processes(&c, first->pid, e) < 0 ? -1 : capture_all(&c, e);
   tracings_copy(&c.tree.tracings, &c.tracings);

@@ -284,8 +284,11 @@ int signals_capture(struct frozen *f, struct executor *main, struct process_stat
 int signals_put_back(struct process_state *s, struct executor *main, struct error *e);  // once all threads are set
 
 // template.c
-int template_make(struct executor *main, bool sibling, struct template *ret, struct error *e);
-// Takes a template that was made with `sibling` false over from its tracer, which has to be in a quiet state.
+// Whose child it is: of the process; of the process's own parent, which must be us; ours, by a process in between that
+// lives for a moment (for one that waits for children of any kind, as tracers do: it would wait for its template).
+enum template_kind { TEMPLATE_CHILD, TEMPLATE_SIBLING, TEMPLATE_ORPHAN };
+int template_make(struct executor *main, enum template_kind kind, struct template *ret, struct error *e);
+// Takes a template that was not made as a sibling over from its tracer, which has to be in a quiet state.
 int template_take_over(struct template *t, struct executor *tracer, uint64_t instruction, struct error *e);
 // Sets it to rest, the process being held still.
 int template_settle(struct template *t, const struct process_state *s, struct error *e);
@@ -303,7 +306,7 @@ int template_mappings(const struct process_state *s, struct mappings *ret);
 pid_t template_clone(struct template *t, pid_t pid, struct error *e);
 
 // kept_out.c: a template that holds also what the program keeps out of its clones.
-int template_make_whole(struct frozen *f, struct executor *main, bool sibling, const struct mappings *maps,
+int template_make_whole(struct frozen *f, struct executor *main, enum template_kind kind, const struct mappings *maps,
                         struct process_state *s, struct error *e);
 int kept_out_restore(struct process_state *s, struct executor *main, struct error *e);
 

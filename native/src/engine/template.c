@@ -46,23 +46,6 @@ static int64_t clone_template(struct executor *main, bool sibling, struct error 
   return pid;
 }
 
-int template_make(struct executor *main, bool sibling, struct template *ret, struct error *e) {
-  int64_t pid = clone_template(main, sibling, e);
-  if (pid == -ENOMEM)
-    return error_set(
-        e, ERROR_NO_MEMORY,
-        "not enough memory for a template of process %d: delete snapshots, or give the machine more memory",
-        executor_pid(main));
-  if (pid == -EAGAIN)
-    return error_set(e, ERROR_NO_MEMORY,
-                     "no process number is left for a template of process %d: delete snapshots, or raise ulimit -u",
-                     executor_pid(main));
-  if (pid < 0)
-    return error_set_errno(e, (int)pid, "cannot clone process %d", executor_pid(main));
-  *ret = (struct template){.pid = (pid_t)pid};
-  return 0;
-}
-
 static int await_stopped(pid_t pid, struct error *e) {
   int status;
   while (waitpid(pid, &status, __WALL) < 0)
@@ -230,6 +213,47 @@ int process_fork(struct executor *main, struct executor *parent, pid_t pid, stru
     (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
   }
   return error_set(e, ERROR_BUSY, "the process number %d is in use by another process of the session", pid);
+}
+
+// ---- one that is nobody's child but ours ----
+
+// In a copy of the process that has just been made.
+static int open_copy(struct executor *main, pid_t pid, struct executor **ret, struct error *e) {
+  if (is_debuggers(main) ? executor_call(executor_tracer(main), e, SYS_wait4, (uint64_t)pid, 0, __WALL, 0, 0, 0) == -EIO
+                         : await_stopped(pid, e) < 0)
+    return -1;
+  return executor_adopt(executor_tracer(main), pid, executor_area(main), executor_instruction(main), true, ret, e);
+}
+
+static int64_t clone_orphan(struct executor *main, struct error *e) {
+  struct executor *between;
+  int64_t pid = clone_template(main, false, e);
+  if (pid < 0)
+    return pid;
+  int64_t orphan = -EIO;
+  if (open_copy(main, (pid_t)pid, &between, e) == 0) {
+    orphan = clone_template(between, false, e);
+    executor_forget(between);
+  }
+  end_wrong_copy(main, NULL, (pid_t)pid, e);
+  return orphan;
+}
+
+int template_make(struct executor *main, enum template_kind kind, struct template *ret, struct error *e) {
+  int64_t pid = kind == TEMPLATE_ORPHAN ? clone_orphan(main, e) : clone_template(main, kind == TEMPLATE_SIBLING, e);
+  if (pid == -ENOMEM)
+    return error_set(
+        e, ERROR_NO_MEMORY,
+        "not enough memory for a template of process %d: delete snapshots, or give the machine more memory",
+        executor_pid(main));
+  if (pid == -EAGAIN)
+    return error_set(e, ERROR_NO_MEMORY,
+                     "no process number is left for a template of process %d: delete snapshots, or raise ulimit -u",
+                     executor_pid(main));
+  if (pid < 0)
+    return error_set_errno(e, (int)pid, "cannot clone process %d", executor_pid(main));
+  *ret = (struct template){.pid = (pid_t)pid};
+  return 0;
 }
 
 // A clone of the template with the number `pid`, stopped and traced by us, with its area. The pid, or -1.

@@ -35,14 +35,17 @@ bool tracings_have(const struct tracings *l, pid_t tid) {
 
 // ---- in the tracer's thread ----
 
+// The SIGCHLD of stops that we have asked for is left to the tracer, which looks, finds nothing, and goes on: to drop
+// one could drop one that tells of a real stop.
 struct proxy {
+  const struct frozen *debugged;  // a tracer that a debugger holds; NULL: there is none
   struct executor *x;
   pid_t tracer;
 };
 
 static int proxy_close(struct proxy *p, struct error *e) {
   int r = executor_close(p->x, e);
-  *p = (struct proxy){0};
+  *p = (struct proxy){.debugged = p->debugged};
   return r;
 }
 
@@ -52,7 +55,8 @@ static int proxy_open(struct proxy *p, const struct tracing *k, struct error *e)
   if (p->x && proxy_close(p, e) < 0)
     return -1;
   p->tracer = k->tracer;
-  return executor_open(executor_self(), k->tracer_pid, k->tracer, NULL, &p->x, e);
+  bool is_debugged = p->debugged && p->debugged->pid == k->tracer_pid;
+  return executor_open(is_debugged ? p->debugged->tracer : executor_self(), k->tracer_pid, k->tracer, NULL, &p->x, e);
 }
 
 // ---- taking ----
@@ -65,7 +69,8 @@ static int find_tracer(const struct tree *t, struct tracing *k) {
     return NOT_NOW;
   k->tracer_pid = s.tgid;
   const struct member *m = tree_find(t, s.tgid);
-  return m && frozen_holds(&m->frozen, k->tracer) ? 0 : NOT_NOW;
+  const struct frozen *f = m && m->pid == t->first ? t->held : m ? &m->frozen : NULL;
+  return f && frozen_holds(f, k->tracer) ? 0 : NOT_NOW;
 }
 
 // A tracer asks the same of all that it traces.
@@ -127,7 +132,7 @@ static int take_all(struct tree *t, struct proxy *p, pid_t pid, bool *ret_again,
 }
 
 int tracings_take(struct tree *t, pid_t pid, struct error *e) {
-  struct proxy p = {0};
+  struct proxy p = {.debugged = t->held};
   struct error ignored = {0};
   bool again = true;
   int r = 0;
@@ -140,8 +145,8 @@ int tracings_take(struct tree *t, pid_t pid, struct error *e) {
 
 // ---- giving back ----
 
-int tracings_give_back(struct tracings *l, struct error *e) {
-  struct proxy p = {0};
+int tracings_give_back(struct tracings *l, const struct frozen *debugged, struct error *e) {
+  struct proxy p = {.debugged = debugged};
   struct error ignored = {0};
   int result = 0;
   for (size_t i = l->count; i-- > 0;) {

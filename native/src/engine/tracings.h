@@ -17,6 +17,7 @@
 #include "trace/arch/arch.h"
 
 struct tree;
+struct frozen;
 struct executor;
 
 // In the eyes of its tracer.
@@ -69,7 +70,8 @@ bool tracings_have(const struct tracings *l, pid_t tid);
 // each thread will tell of a stop. 0; 1: a tracer or what it traces is under way, let them go on and try again; -1.
 int tracings_take(struct tree *t, pid_t pid, struct error *e);
 // Gives all back to their tracers, which are held still; the list is empty then. What fails goes on alone.
-int tracings_give_back(struct tracings *l, struct error *e);
+// `debugged`: a tracer that a debugger holds; NULL: there is none.
+int tracings_give_back(struct tracings *l, const struct frozen *debugged, struct error *e);
 
 // ---- one of them; the proxy is in the tracer's thread ----
 

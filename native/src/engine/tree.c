@@ -226,10 +226,13 @@ static bool has_time(uint64_t since_us) {
 }
 
 // A tracer that is in the middle of something goes on with it in the pauses between the attempts.
-static int hold_patiently(struct engine *g, struct tree *t, struct error *e) {
+// `first`: a process that others hold, which is in the list from the beginning; NULL: there is none.
+static int hold_patiently(struct engine *g, struct tree *t, const struct member *first, struct error *e) {
   const struct tree as_new = *t;
   for (;;) {
     struct error why = {0};
+    if (first)
+      insert(t, first);
     g->tree = t;
     freeze_spare(&t->tracings);
     if (hold_all(g, t, &why) == 0)
@@ -245,8 +248,8 @@ static int hold_patiently(struct engine *g, struct tree *t, struct error *e) {
   }
 }
 
-static int hold_tree(struct engine *g, struct tree *t, struct error *e) {
-  if (hold_patiently(g, t, e) < 0)
+static int hold_tree(struct engine *g, struct tree *t, const struct member *first, struct error *e) {
+  if (hold_patiently(g, t, first, e) < 0)
     return -1;
   find_offspring(t);
   if (host_has_strays(g, t))
@@ -256,20 +259,20 @@ static int hold_tree(struct engine *g, struct tree *t, struct error *e) {
 
 int tree_freeze(struct engine *g, struct tree *ret, struct error *e) {
   *ret = (struct tree){.since_us = now_us(), .tracers = &g->tracers};
-  return hold_tree(g, ret, e);
+  return hold_tree(g, ret, NULL, e);
 }
 
-int tree_freeze_around(struct engine *g, pid_t first, struct tree *ret, struct error *e) {
+int tree_freeze_around(struct engine *g, pid_t first, const struct frozen *held, struct tree *ret, struct error *e) {
   struct member m = {.pid = first, .frozen.pid = first};
-  *ret = (struct tree){.since_us = now_us(), .tracers = &g->tracers, .first = first, .debugger = g->debugger};
-  if (!has_gone(first, &m.is_zombie) && process_start_time(first, &m.start) == 0)
-    insert(ret, &m);
-  return hold_tree(g, ret, e);
+  *ret = (struct tree){
+      .since_us = now_us(), .tracers = &g->tracers, .held = held, .first = first, .debugger = g->debugger};
+  bool is_there = !has_gone(first, &m.is_zombie) && process_start_time(first, &m.start) == 0;
+  return hold_tree(g, ret, is_there ? &m : NULL, e);
 }
 
 void tree_thaw(struct engine *g, struct tree *t) {
   struct error ignored = {0};
-  (void)tracings_give_back(&t->tracings, &ignored);
+  (void)tracings_give_back(&t->tracings, t->held, &ignored);
   freeze_spare(NULL);
   for (size_t i = 0; i < t->count; i++)
     thaw(&t->item[i].frozen);

@@ -21,8 +21,9 @@ struct tree {
   struct member *item;  // by number
   size_t count, capacity;
   uint64_t since_us;
-  pid_t first, debugger;     // a program that a debugger holds; 0: all are ours to hold
-  struct tracings tracings;  // taken over from tracers of the session's own
+  pid_t first, debugger;      // a program that a debugger holds; 0: all are ours to hold
+  const struct frozen *held;  // its threads; NULL: it is gone
+  struct tracings tracings;   // taken over from tracers of the session's own
   struct known_tracers *tracers;
   bool is_under_way;         // it could not be held, for a tracer was in the middle of something
   struct pipe_ends writers;  // while it is captured
@@ -34,7 +35,7 @@ struct tree {
 // Holds every process of the session that is not our own. While it lasts, engine.tree is this one.
 int tree_freeze(struct engine *g, struct tree *ret, struct error *e);
 // The same under a debugger: the processes that the program, which the debugger holds, has started. It is in the list.
-int tree_freeze_around(struct engine *g, pid_t first, struct tree *ret, struct error *e);
+int tree_freeze_around(struct engine *g, pid_t first, const struct frozen *held, struct tree *ret, struct error *e);
 void tree_thaw(struct engine *g, struct tree *t);
 
 struct member *tree_find(const struct tree *t, pid_t pid);  // NULL: there is none

@@ -324,7 +324,7 @@ static void release(struct tree_rewinding *t) {
   if (!t->keeps_sockets)
     connections_let_go(t->whole);
   close_mains(t);
-  (void)tracings_give_back(&t->tree.tracings, &ignored);
+  (void)tracings_give_back(&t->tree.tracings, t->first, &ignored);
   for (size_t i = 0; t->part && i < t->whole->processes; i++) {
     struct part *p = &t->part[i];
     descriptors_return(&p->s->descriptors);
@@ -361,7 +361,7 @@ static void end_all(struct tree_rewinding *t) {
 static int hold_tree(struct tree_rewinding *t) {
   struct engine *g = t->engine;
   if (is_debugged(t))
-    return tree_freeze_around(g, t->whole->process[0]->pid, &t->tree, t->e);
+    return tree_freeze_around(g, t->whole->process[0]->pid, t->first, &t->tree, t->e);
   return tree_freeze(g, &t->tree, t->e);
 }
 

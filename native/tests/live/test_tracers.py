@@ -111,6 +111,19 @@ class Tracers(support.TestCase):
         self.check_steps([call for call in calls if not call.startswith("<")])
         self.assertEqual(self.output, expected)
 
+    def test_strace_that_a_shell_has_started(self):
+        """It waits for children of any kind, and may not meet its own template."""
+        command = self.script()
+        expected = self.undisturbed(command)
+        journal = support.Journal(self.folder)
+        session = self.launch(["/bin/sh", "-c", f"{self.strace} -f -o {self.calls} {' '.join(command)}; echo ended $?"],
+                              environment=self.environment(**journal.environment()))
+        self.disturb(session, journal, 12)
+        journal.ask_to_end()
+        self.assertEqual(session.wait(60), 0, session.shown())
+        self.assertEqual(session.output_text(), expected + "ended 0\n")
+        call_log.check(self.calls, self)
+
     def test_strace_with_a_file_for_each_thread(self):
         command = self.script()
         expected = self.undisturbed(command)
