@@ -73,39 +73,49 @@ static int find_tracer(const struct tree *t, struct tracing *k) {
   return f && frozen_holds(f, k->tracer) ? 0 : NOT_NOW;
 }
 
-// A tracer asks the same of all that it traces.
-static const struct known_tracer *find_known(const struct tree *t, const struct tracing *k) {
+// A tracer asks the same of all that it traces. NULL: it is not known yet.
+static struct known_tracer *find_known(const struct tree *t, const struct tracing *k) {
   for (size_t i = 0; i < t->tracers->count; i++)
     if (t->tracers->item[i].tracer == k->tracer && t->tracers->item[i].start == tree_find(t, k->tracer_pid)->start)
       return &t->tracers->item[i];
   return NULL;
 }
 
-static void remember(struct tree *t, const struct tracing *k) {
+static struct known_tracer *remember(struct tree *t, const struct tracing *k) {
   struct known_tracers *l = t->tracers;
-  if (find_known(t, k))
-    return;
-  array_reserve(l->item, l->count, l->capacity);
-  l->item[l->count++] = (struct known_tracer){.tracer = k->tracer,
-                                              .start = tree_find(t, k->tracer_pid)->start,
-                                              .options = k->options,
-                                              .is_seized = k->is_seized};
+  struct known_tracer *known = find_known(t, k);
+  if (!known) {
+    array_reserve(l->item, l->count, l->capacity);
+    known = &l->item[l->count++];
+    *known = (struct known_tracer){.tracer = k->tracer,
+                                   .start = tree_find(t, k->tracer_pid)->start,
+                                   .options = k->options,
+                                   .is_seized = k->is_seized};
+  }
+  if (k->request == PTRACE_SYSCALL)
+    known->request = k->request;
+  return known;
+}
+
+// How a thread was let go shows where it meets a system call; else it is taken to be as with others.
+static long guess_request(const struct known_tracer *known) {
+  return known->request ? known->request : known->is_seized ? PTRACE_SYSCALL : PTRACE_CONT;
 }
 
 static int take(struct tree *t, struct proxy *p, struct tracing *k, struct error *e) {
   int r = find_tracer(t, k);
   if (r == 0)
     r = proxy_open(p, k, e);
+  if (r != 0)
+    return r;
   const struct known_tracer *known = find_known(t, k);
   k->options = known ? known->options : 0;
   k->is_seized = known && known->is_seized;
-  if (r == 0)
-    r = tracing_take(p->x, k, e);
+  r = tracing_take(p->x, k, e);
   if (r != 0)
     return r;
-  if (!k->request)
-    k->request = k->is_seized ? PTRACE_SYSCALL : PTRACE_CONT;
-  remember(t, k);
+  known = remember(t, k);
+  k->request = k->request ? k->request : guess_request(known);
   array_reserve(t->tracings.item, t->tracings.count, t->tracings.capacity);
   t->tracings.item[t->tracings.count++] = *k;
   return 0;

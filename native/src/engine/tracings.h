@@ -55,6 +55,7 @@ struct known_tracer {
   pid_t tracer;
   uint64_t start, options;
   bool is_seized;
+  long request;  // with which it was seen to let a thread go; 0: none
 };
 
 struct known_tracers {

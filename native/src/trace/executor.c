@@ -149,9 +149,10 @@ typedef bool (*stop_test)(int status, const struct registers *r);
 
 static bool is_signal_stop(int status) { return WSTOPSIG(status) == SIGSTOP && status >> 16 == 0; }
 
+// 0x80 marks it, unless the tracer is another one, which has not asked for it.
 static bool is_call_stop(int status, const struct registers *r) {
   (void)r;
-  return WSTOPSIG(status) == (SIGTRAP | 0x80);
+  return (WSTOPSIG(status) & ~0x80) == SIGTRAP && status >> 16 == 0;
 }
 
 static bool is_last_stop(int status, const struct registers *r) {

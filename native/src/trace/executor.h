@@ -64,7 +64,7 @@ struct executor *executor_self(void);
 // A thread of process `pid`, in ptrace-stop under a tracer that runs `tracer`'s calls (executor_self(): we
 // are its tracer). A small area is mapped into its memory until executor_close; `share` (may be NULL) is an
 // open executor of the same process whose area is used instead. All its signals are blocked meanwhile.
-// Nothing changes in the thread when this fails. The tracer must have set PTRACE_O_TRACESYSGOOD.
+// Nothing changes in the thread when this fails.
 int executor_open(struct executor *tracer, pid_t pid, pid_t tid, struct executor *share, struct executor **ret,
                   struct error *e);
 

@@ -15,5 +15,8 @@ ROWS = {
     "seals": dict(refusal=r"has been sealed"),
     # What is done where the kernel cannot tell which pages have changed.
     "heap-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),
+    # A tracer that asks for no marks, and one that seizes.
+    "tracing-traceme": dict(environment={"LIVE_WAY": "traceme"}),
+    "tracing-seize": dict(environment={"LIVE_WAY": "seize"}),
     "mappings-compare": dict(environment={"SNAPBACK_DIRTY": "compare"}),
 }

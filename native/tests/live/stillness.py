@@ -9,7 +9,8 @@ import snapback_support as support
 
 # They cannot be compared: their processes stop and end each other, or what they have open gets other names or numbers.
 MOVING = {"exec_storm", "inotifies", "families", "relations", "orphans", "pipelines", "children", "pidfds", "servers", "servers-six",
-          "unix_talk", "ptys", "open_files", "proc_files"}
+          "unix_talk", "ptys", "open_files", "proc_files",
+          "tracing", "tracing-traceme", "tracing-seize"}  # these take the stop for a fault
 # What stops and goes on sends these, to itself and to its parent.
 OURS = sum(1 << number - 1 for number in (signal.SIGSTOP, signal.SIGCONT, signal.SIGCHLD))
 WITH_MASKS = {"polling", "sigwaiting"}  # in calls that take a mask of signals
