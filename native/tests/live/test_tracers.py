@@ -221,6 +221,67 @@ class Tracers(support.TestCase):
         self.assertEqual(session.wait(60), 0, session.shown())
         call_log.check(self.calls, self)
 
+    # -- gdb --
+
+    def test_gdb_at_its_prompt(self):
+        """It and what it debugs go back together: counts of hits, and values of its own."""
+        gdb = shutil.which("gdb", path="/usr/bin:/bin")
+        if not gdb:
+            self.skipTest("gdb is not installed")
+        journal = support.Journal(self.folder)
+        session = self.launch([gdb, "-nx", "-q", "-iex", "set pagination off", "-iex", "set confirm off", "-iex",
+                               "set debuginfod enabled off", PROGRAM], terminal=True,
+                              environment=self.environment(**journal.environment()))
+
+        def ask(question, answer):
+            session.terminal.skip()
+            session.terminal.send(question + "\n")
+            return session.terminal.expect(answer + r"[^$]*\(gdb\) ")
+        session.terminal.expect(r"\(gdb\) ")
+        ask("break live_tick", "Breakpoint 1")
+        ask("run", "Breakpoint 1, ")
+        ask("set $mine = 5", "")
+        ask("ignore 1 3", "Will ignore")
+        ask("continue", "Breakpoint 1, ")
+        first = session.snapshot()
+        for _ in range(3):
+            ticks = len(journal.ticks())
+            ask("set $mine = 7", "")
+            ask("continue", "Breakpoint 1, ")
+            ask("info breakpoints", "hit 6 times")
+            self.assertEqual(len(journal.ticks()), ticks + 1)
+            session.rewind(first)
+            ask("print $mine", r"\$\d+ = 5")
+            ask("info breakpoints", "hit 5 times")
+        ask("delete", "")
+        journal.ask_to_end()
+        ask("continue", "exited normally")
+        session.terminal.send("quit\n")
+        self.assertEqual(session.wait(), 0)
+        self.assertTrue(journal.passed())
+
+    def test_gdb_that_watches_memory(self):
+        gdb = shutil.which("gdb", path="/usr/bin:/bin")
+        if not gdb:
+            self.skipTest("gdb is not installed")
+        words = ["set pagination off", "set confirm off", "set debuginfod enabled off", "handle all nostop noprint pass",
+                 "break main", "run", "watch *(unsigned int *)&current",
+                 "commands\nsilent\nprintf \"phase %u\\n\", *(unsigned int *)&current\ncontinue\nend", "continue",
+                 "quit $_exitcode"]
+        with open(self.path("work", "commands"), "w") as file:
+            file.write("\n".join(words) + "\n")
+        journal = support.Journal(self.folder)
+        session = self.launch([gdb, "-nx", "-batch", "-x", self.path("work", "commands"), PROGRAM],
+                              environment=self.environment(LIVE_PHASE="9", **journal.environment()))
+        journal.wait_for_ticks(3, alive=lambda: session.process.poll() is None)
+        self.disturb(session, journal, 12)
+        last = journal.last()
+        journal.ask_to_end()
+        self.assertEqual(session.wait(), 0, session.shown())
+        phases = re.findall(r"^phase (\d)$", session.output_text(), re.MULTILINE)
+        self.assertGreaterEqual(len(phases), last // 9 - 1)
+        self.assertEqual(phases, [str((i + 1) % 2) for i in range(len(phases))])
+
     # -- what fails --
 
     def phases(self, point):

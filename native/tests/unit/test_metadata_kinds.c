@@ -59,6 +59,14 @@ static Snapback__Image__Lock *add_lease(Image *m) {
   return lock;
 }
 
+static Snapback__Image__Tracing *add_tracing(Image *m) {
+  NEW(Tracing, TRACING, tracing);
+  tracing->tracer_process = tracing->tracer = m->process[0]->pid;
+  tracing->process = tracing->thread = m->process[0]->pid;
+  ADD(m, tracing, tracing);
+  return tracing;
+}
+
 static void add_packet(Image *m, uint32_t size) { ADD(m->pipe[0], packet, size); }
 
 // ---- as they can be ----
@@ -93,6 +101,8 @@ static void lockOfNoKind(Image *m) { add_lease(m)->kind = 4; }
 static void leaseWithoutSignal(Image *m) { add_lease(m)->signal = 65; }
 static void packetsMissing(Image *m) { add_packet(m, 4); }
 static void packetEmpty(Image *m) { add_packet(m, 11), add_packet(m, 0); }
+static void tracerOfItself(Image *m) { (void)add_tracing(m); }
+static void tracerOfNobody(Image *m) { add_tracing(m)->process = 4; }
 static void kindBetween(Image *m) { first_file(m)->kind = (Snapback__Image__OpenFileKind)19; }
 
 #define CASE(name) \
@@ -122,6 +132,8 @@ static const struct {
                CASE(leaseWithoutSignal),
                CASE(packetsMissing),
                CASE(packetEmpty),
+               CASE(tracerOfItself),
+               CASE(tracerOfNobody),
                CASE(kindBetween)};
 
 static bool is_accepted(void (*change)(Image *m)) {
