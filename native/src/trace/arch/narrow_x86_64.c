@@ -21,6 +21,7 @@ static const struct {
 } numbers[] = {
     {NARROW_RESTART_SYSCALL, SYS_restart_syscall},
     {1, SYS_exit},
+    {2, SYS_fork},
     {3, SYS_read},
     {4, SYS_write},
     {5, SYS_open},
@@ -32,6 +33,7 @@ static const struct {
     {114, SYS_wait4},
     {7, SYS_wait4},
     {118, SYS_fsync},
+    {120, SYS_clone},
     {142, SYS_select},
     {143, SYS_flock},
     {145, SYS_readv},
@@ -46,6 +48,8 @@ static const struct {
     {180, SYS_pread64},
     {181, SYS_pwrite64},
     {187, SYS_sendfile},
+    {190, SYS_vfork},
+    {224, SYS_gettid},
     {239, SYS_sendfile},
     {192, SYS_mmap},
     {221, SYS_fcntl},
@@ -86,6 +90,7 @@ static const struct {
     {400, SYS_msgsnd},
     {401, SYS_msgrcv},
     {420, SYS_semtimedop},
+    {435, SYS_clone3},
     {441, SYS_epoll_pwait2},
 };
 

@@ -247,7 +247,7 @@ void arch_begin_call_again(struct registers *r) { begin_again(r, (long)(int64_t)
 bool arch_is_new(const struct registers *r) {
   static const long calls[] = {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork};
   for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
-    if ((long)(int64_t)r->user.orig_rax == calls[i])
+    if ((int64_t)r->user.orig_rax >= 0 && number_of(r) == calls[i])
       return r->user.rax == 0;
   return false;
 }
