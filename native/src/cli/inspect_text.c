@@ -142,7 +142,11 @@ static void put_relatives(const Process *p) {
 
 static void put_process(const struct image *i, struct frame_files *files, const Process *p) {
   _cleanup_free_ char *program = text_shown(p->executable->path), *folder = text_shown(p->working_directory);
-  (void)printf("\nprocess %" PRId32 "%s: %s, in %s\n", p->pid, p->is_debugger ? " (debugger)" : "", program, folder);
+  (void)printf("\nprocess %" PRId32 "%s: %s, in %s\n", p->pid,
+               p->is_debugger ? " (debugger)"
+               : p->narrow    ? " (32-bit)"
+                              : "",
+               program, folder);
   put_relatives(p);
   (void)puts("");
   put_threads(files, p);

@@ -109,13 +109,16 @@ static void sleepsTheRestOfACutSleep(void **state) {
 
 enum { NARROW_CODE = 0x23, NARROW_SLEEP = 407 };
 
-// Most calls of a 32-bit program are made by its vdso: the number stands before the call of that.
+// Most calls of a 32-bit program are made by its vdso, some of them by way of another function: the number stands
+// before the call of that.
 static void sleepsTheRestOfACutSleepInANarrowProgram(void **state) {
   (void)state;
   memset(memory_then, 0, sizeof memory_then);
   put(0x1080, (const unsigned char[]){0xb8, NARROW_SLEEP & 0xff, NARROW_SLEEP >> 8, 0, 0, 0x65, 0xff, 0x15, 0x10}, 9);
   put(0x1100, (const unsigned char[]){0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3}, 6);
-  put(0x1180, (const uint32_t[]){0, 0, 0, 0x108c}, 16);
+  put(0x1180, (const uint32_t[]){0, 0, 0, 0x1120, 0, 0, 0, 0x108c}, 32);
+  put(0x1118, (const unsigned char[]){0xb8, 162, 0, 0, 0}, 5);  // of another function
+  put(0x1120, (const unsigned char[]){0x5d, 0x5f, 0x5b, 0xc3}, 4);
   struct registers r = {.user = {.rip = 0x1102,
                                  .rsp = 0x1180,
                                  .cs = NARROW_CODE,

@@ -179,15 +179,34 @@ static long number_in(const struct arch_memory *m, uint64_t end) {
   return -1;
 }
 
-// Most calls are made by the vdso, which keeps three registers on the stack: the code that tells is the caller's.
+// One that only takes registers from the stack and returns (pop… ret): then where it returns to, and with which stack.
+static bool leaves(const struct arch_memory *m, uint64_t *at, uint64_t *stack) {
+  enum { POP = 0x58, REGISTERS = 8, RETURN = 0xc3, MOST = 6 };
+  unsigned char code[MOST + 1];
+  uint32_t caller;
+  unsigned pops = 0;
+  if (m->read(m->pid, *at, code, sizeof code) < 0)
+    return false;
+  while (pops < MOST && code[pops] >= POP && code[pops] < POP + REGISTERS)
+    pops++;
+  if (code[pops] != RETURN || m->read(m->pid, *stack + pops * sizeof caller, &caller, sizeof caller) < 0)
+    return false;
+  *at = caller;
+  *stack += (pops + 1) * sizeof caller;
+  return true;
+}
+
+// Most calls are made by the vdso, often through a function of the library: it is their caller that tells.
 long narrow_number_before(const struct arch_memory *m, const struct registers *r) {
-  static const unsigned char leave[] = {0x5d, 0x5a, 0x59, 0xc3};  // pop %ebp; pop %edx; pop %ecx; ret
-  unsigned char after[sizeof leave];
-  uint32_t stack[4];
-  if (m->read(m->pid, r->user.rip, after, sizeof after) == 0 && memcmp(after, leave, sizeof leave) == 0 &&
-      m->read(m->pid, r->user.rsp, stack, sizeof stack) == 0)
-    return number_in(m, stack[3]);
-  return number_in(m, r->user.rip);
+  enum { DEPTH = 4 };
+  uint64_t place[DEPTH + 1] = {r->user.rip}, at = r->user.rip, stack = r->user.rsp;
+  int depth = 0;
+  while (depth < DEPTH && leaves(m, &at, &stack))
+    place[++depth] = at;
+  long number = -1;
+  for (; number < 0 && depth >= 0; depth--)
+    number = number_in(m, place[depth]);
+  return number;
 }
 
 // As in a wide program, in other registers.
