@@ -167,16 +167,15 @@ static void mend_registers(pid_t pid, struct thread_state *t) {
   arch_restart_call(&t->registers, &(struct arch_memory){.read = memory_read, .pid = pid});
 }
 
-// A connect(2) that has been cut while it waited, and whose connection was there when all were held: begun again, it
-// ends with 0, but with EISCONN once the kernel has told somebody of the connection.
+// A connect(2) that has been cut while it waited. Begun again, it ends with 0 once the connection is there, but with
+// EISCONN if the kernel has told somebody of it before.
 static void end_connect(const struct process_state *s, struct thread_state *t) {
   int fd;
   if (!arch_is_cut_in_connect(&t->registers, &fd))
     return;
   const struct descriptor *d = descriptors_find(&s->descriptors, fd);
-  const struct socket_state *socket = d ? s->descriptors.item[d->leader].socket : NULL;
-  if (socket && socket->type == SOCK_STREAM && (socket->domain == AF_INET || socket->domain == AF_INET6) &&
-      socket->peer_kind != SOCKET_PEER_NONE && !socket->has_error)
+  struct socket_state *socket = d ? s->descriptors.item[d->leader].socket : NULL;
+  if (socket && sockets_leave_connect(socket))
     arch_end_call(&t->registers);
 }
 

@@ -18,6 +18,17 @@
 #include "proc/status.h"
 #include "resource/socket_inet_options.h"
 
+bool sockets_leave_connect(struct socket_state *s) {
+  if (!inet_is_ours(s) || !inet_is_tcp(s) || s->has_error)
+    return false;
+  if (!inet_own(s)->connects)
+    return s->peer_kind != SOCKET_PEER_NONE;
+  inet_own(s)->connects = false;
+  inet_own(s)->peer_point = (struct inet_point){0};
+  s->peer_name.size = 0;
+  return false;
+}
+
 struct inet_text inet_text_of(const struct socket_name *name) {
   char address[INET6_ADDRSTRLEN] = "?";
   struct inet_point p = inet_point_of(&name->address);

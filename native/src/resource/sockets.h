@@ -151,6 +151,10 @@ struct socket_state *sockets_find(const struct sockets *all, uint32_t id);  // N
 struct socket_state *sockets_find_inode(const struct sockets *all, ino_t inode);
 bool sockets_is_of_session(const struct sockets *all, ino_t inode);  // while a rewind is under way
 
+// A connect(2) of it has been cut. True: it was connected when all were held, and the call is to end with 0. False: the
+// call is to begin again, on a socket that is not connected.
+bool sockets_leave_connect(struct socket_state *s);
+
 // ---- rewind ----
 
 // `pids`: processes that live; none for a restart.
