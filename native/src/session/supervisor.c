@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "session/attached.h"
 #include "session/messages.h"
+#include "session/redraw.h"
 #include "session/text.h"
 
 enum { LAST_WORDS_MS = 1000, PATIENCE_MS = 3000 };
@@ -291,6 +292,7 @@ void supervisor_run(struct session *s) {
   images_begin(s);
   while (!s->over && loop_round(s->loop) == 0)
     ;
+  session_end_redraw(s);
   savings_finish(s);
   // Nobody can reach the session from here on.
   address_unlink(s->address);

@@ -23,6 +23,7 @@ struct session {
   int link;  // to the outer process
   int child_signals;
   int terminal;      // the controlling terminal; -1: none
+  unsigned rows;     // what it had before one was taken away for a moment; 0: it has them
   bool foreground;   // the program begins in its foreground
   int start_status;  // what to exit with when the program could not be started
 
