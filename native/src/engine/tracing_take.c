@@ -92,7 +92,7 @@ static int find_stop(struct tracing_calls *c, int *ret_status, bool *ret_was_run
   if (*ret_status)
     return *ret_status < 0 ? NOT_NOW : 0;
   char state = state_of(c->k);
-  if (state == 'Z' || state == 'X')
+  if (strchr("ZXD", state))  // D: in vfork(2), say, and the stop that we would ask for would come at any time
     return NOT_NOW;
   if (state == 't' && news(c, ret_status, e) < 0)  // it may have come to it just now
     return -1;

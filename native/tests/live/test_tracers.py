@@ -124,6 +124,19 @@ class Tracers(support.TestCase):
         self.assertEqual(session.output_text(), expected + "ended 0\n")
         call_log.check(self.calls, self)
 
+    def test_strace_of_vfork(self):
+        """While the parent waits in vfork(2) neither can be held: the tracer is let go on until the child has its program."""
+        text = ("import os\nwrite = os.open(os.environ['LIVE_JOURNAL'], os.O_WRONLY | os.O_APPEND | os.O_CREAT)\n"
+                f"for n in range(1, {STEPS} + 1):\n"
+                "    pid = os.posix_spawn('/bin/true', ['true'], os.environ)\n"
+                "    assert os.waitpid(pid, 0) == (pid, 0)\n"
+                "    os.write(write, b'tick %d\\n' % n)\n"
+                "while not os.path.exists(os.environ['LIVE_STOP']): pass\nprint('right')\n")
+        script = self.script(text)[1]
+        calls = self.run_traced(["/usr/bin/python3", "-S", "-E", script], "-f")
+        self.assertEqual(self.output, "right\n")
+        self.assertEqual(len([call for call in calls if re.match(r"(<\.\.\. )?(clone3?|vfork)\b", call)]), STEPS)
+
     def test_strace_with_a_file_for_each_thread(self):
         command = self.script()
         expected = self.undisturbed(command)
