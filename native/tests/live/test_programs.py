@@ -73,9 +73,8 @@ class Editors(Programs):
 
     def test_emacs(self):
         path = self.file_with("text", "one\ntwo\n")
-        # Or it compiles its own library beside, in files that it leaves when it is killed.
-        alone = "(setq native-comp-deferred-compilation nil)"
-        session = self.start("emacs", "-nw", "-Q", "--eval", alone, path)
+        # It compiles its own library beside, in files that it leaves where it is killed meanwhile.
+        session = self.start("emacs", "-nw", "-Q", path, TMPDIR=self.path("work"))
         session.terminal.expect("two")
         self.edit(session, ("first words ", "first words"), [("\x0bkilled", "killed"), ("\x0e\x0e last", "last")],
                   "\x18\x13\x18\x03", path, "first words one\ntwo\n")
