@@ -86,16 +86,32 @@ class Link:
 
 # ---- what gdb knows ----
 
-def live_inferior():
-    """The inferior that has a process, or None."""
-    live = [inferior for inferior in gdb.inferiors() if inferior.pid]
-    if len(live) > 1:
-        raise gdb.GdbError(f"gdb debugs {len(live)} processes; a snapshot can hold one: detach or kill the others.")
-    return live[0] if live else None
+def live_inferiors():
+    """Those that have a process, the lowest number first."""
+    return sorted((inferior for inferior in gdb.inferiors() if inferior.pid), key=lambda inferior: inferior.num)
+
+
+def numbered():
+    """The same as the supervisor wants to hear of them: number and process, in turn."""
+    return [field for inferior in live_inferiors() for field in (inferior.num, inferior.pid)]
+
+
+def inferior_of(pid):
+    return next((inferior for inferior in live_inferiors() if inferior.pid == pid), None)
+
+
+def selected_inferior():
+    """The one that the user looks at, if it has a process; else another one, or None."""
+    live, selected = live_inferiors(), gdb.selected_inferior()
+    return selected if selected in live else live[0] if live else None
 
 
 def is_running(inferior):
     return any(thread.is_running() for thread in inferior.threads())
+
+
+def running_inferior():
+    return next((inferior for inferior in live_inferiors() if is_running(inferior)), None)
 
 
 def quietly(command):
@@ -171,7 +187,7 @@ class Place:
     def __init__(self, inferior, reason):
         self.reason = reason
         self.thread = inferior.pid
-        if is_running(inferior):
+        if running_inferior():
             self.reason = "running"
             return
         selected = gdb.selected_thread()
@@ -229,10 +245,27 @@ class Aside:
     def close(self):
         with Unheard():
             try_quietly(f"set scheduler-locking {self._locking}")
-            self._enable(True)
+            self._enable_in_all()
 
-    def _enable(self, enabled):
-        for breakpoint in self._disabled:
+    def _enable_in_all(self):
+        """gdb reads a watchpoint's value only if it looks at the process in which it was set, and does not say which."""
+        self._enable(True)
+        selected = gdb.selected_thread()
+        if len(live_inferiors()) < 2 or not any(map(self._is_watchpoint, self._disabled)):
+            return
+        for inferior in live_inferiors():
+            inferior.threads()[0].switch()
+            self._enable(False, self._is_watchpoint)
+            self._enable(True, self._is_watchpoint)
+        if selected:
+            selected.switch()
+
+    @staticmethod
+    def _is_watchpoint(breakpoint):
+        return breakpoint.is_valid() and breakpoint.type in (gdb.BP_WATCHPOINT, gdb.BP_HARDWARE_WATCHPOINT)
+
+    def _enable(self, enabled, which=lambda breakpoint: True):
+        for breakpoint in filter(which, self._disabled):
             try:
                 breakpoint.enabled = enabled
             except (gdb.error, RuntimeError):
@@ -249,6 +282,7 @@ class Move:
         self.reason = "rewind"
         self._reporter = None  # the thread that takes the stop
         self._number = None    # of the snapshot
+        self._announced = False
         self._awaited = None   # what to tell the supervisor at the next stop
         self._inside = False   # gdb has not yet returned from letting the program go
         self._answer = None    # of the supervisor, to that
@@ -269,7 +303,7 @@ class Move:
         if not word:
             return
         try:
-            answer = self._link.call(word)
+            answer = self._link.call(word, *numbered())
         except gdb.GdbError as error:
             gdb.write(f"{error}\n", gdb.STDERR)
             self._end()
@@ -318,27 +352,53 @@ class Move:
             verb, *fields = answer
             answer = getattr(self, "_" + verb)(*fields)
 
-    def _kill(self):
-        quietly("with confirm off -- kill")
-        return self._link.call("killed")
+    def _kill(self, *numbers):
+        """Those inferiors, or all. One that a fork has made goes with its process."""
+        for number in numbers or [inferior.num for inferior in live_inferiors()]:
+            quietly(f"with confirm off -- kill inferiors {number}")
+        return self._link.call("killed", *numbered())
 
-    def _attach(self, pid):
+    def _attach(self, number, pid):
         """Front-ends have to hear of the process; on a command line its parking place would only puzzle."""
         def attach():
             with Unheard() if is_command_line_alone() else contextlib.nullcontext():
+                self._select_idle(int(number))
                 quietly(f"attach {pid}")
         return self._let_go("attached", attach)
 
-    def _step(self, thread, count, number, name, note):
-        if not self._reporter:
+    @staticmethod
+    def _select_idle(number):
+        """The inferior of that number, or one that is as good where it has gone or has another process."""
+        idle = [inferior.num for inferior in gdb.inferiors() if not inferior.pid]
+        if number not in idle:
+            known = {inferior.num for inferior in gdb.inferiors()}
+            quietly("add-inferior")
+            number = next(inferior.num for inferior in gdb.inferiors() if inferior.num not in known)
+        if gdb.selected_inferior().num != number:
+            quietly(f"inferior {number}")
+
+    def _step(self, pid, thread, count, is_last, number, name, note):
+        if is_last == "1" and not self._announced:
             self._announce(number, name, note)
-            self._reporter = self._thread(int(thread))
+        self._hold_all_but(inferior_of(int(pid)), int(thread))
+        step = f"stepi {count}" if count != "1" else "stepi"
+        return self._let_go("stopped", lambda: self._pass(step, is_last == "1"))
+
+    def _hold_all_but(self, inferior, thread):
+        if self._reporter is None or self._reporter not in inferior.threads():
+            self._reporter = self._thread(inferior, thread)
+        self._reporter.switch()
         self._aside.hold_other_threads()
         forget_caches()
         try_quietly("thread apply all -s -q queue-signal 0")
         self._reporter.switch()
         try_quietly("queue-signal 0")
-        return self._let_go("stopped", lambda: gdb.execute(f"stepi {count}" if count != "1" else "stepi"))
+
+    @staticmethod
+    def _pass(step, is_last):
+        """The user looks at one place only: the last."""
+        with Unheard() if not is_last and is_command_line_alone() else contextlib.nullcontext():
+            gdb.execute(step)
 
     def _let_go(self, word, action):
         self._awaited, self._inside = word, True
@@ -350,13 +410,13 @@ class Move:
         return answer
 
     @staticmethod
-    def _thread(number):
+    def _thread(inferior, number):
         """The thread of that number, or the main thread where it has ended since."""
-        threads = {thread.ptid[1]: thread for thread in live_inferior().threads()}
-        return threads.get(number) or threads[live_inferior().pid]
+        threads = {thread.ptid[1]: thread for thread in inferior.threads()}
+        return threads.get(number) or threads[inferior.pid]
 
     def _announce(self, number, name, note):
-        self._number = number
+        self._number, self._announced = number, True
         title = f' "{name}"' if name else ""
         text = f"Rewound to snapshot {number}{title}.\n" + (note + "\n" if note else "")
         if self._at_prompt:
@@ -406,11 +466,11 @@ class Session:
         self._changed()
 
     def _tell_state(self, gone=None):
-        live = [inferior for inferior in gdb.inferiors() if inferior.pid and inferior != gone]
+        live = [inferior for inferior in live_inferiors() if inferior != gone]
         if not live:
             state = ("exited" if self._ended else "idle", 0)
         else:
-            state = ("running" if is_running(live[0]) else "stopped", live[0].pid)
+            state = ("running" if any(map(is_running, live)) else "stopped", live[0].pid)
         if state != self._told:
             self._told = state
             self.link.tell("state", *state)
@@ -455,18 +515,18 @@ class Session:
 
     def take(self, name, automatic=False, order=0):
         """Returns the new snapshot's number, or None when an automatic one was skipped."""
-        inferior = live_inferior()
+        inferior = selected_inferior()
         if not inferior:
             raise gdb.GdbError("The program is not being run: start it first, then take a snapshot.")
-        if is_running(inferior) and any(b.type == gdb.BP_WATCHPOINT and b.enabled for b in gdb.breakpoints() or ()):
+        if running_inferior() and any(b.type == gdb.BP_WATCHPOINT and b.enabled for b in gdb.breakpoints() or ()):
             raise gdb.GdbError("A software watchpoint makes gdb step the program all the time: interrupt it first, "
                                "then take the snapshot.")
         place = Place(inferior, self._reason)
-        answer = self.link.call("take", order, name, automatic, inferior.pid, *place.fields())
-        if answer[0] == "step":  # gdb itself has been taken back to when it took a snapshot
-            self._move(lambda: answer, unasked=order != 0)
-            return None
-        return answer[1] if answer[0] == "taken" else None
+        answer = self.link.call("take", order, name, automatic, *place.fields(), *numbered())
+        if answer[0] in ("taken", "skipped", "later"):
+            return answer[1] if answer[0] == "taken" else None
+        self._move(lambda: answer, unasked=order != 0)  # gdb itself has been taken back to when it took a snapshot
+        return None
 
     def _is_automatic(self):
         """Asked at each stop: a setting that is told could come after the first stop that it is for."""
@@ -487,11 +547,9 @@ class Session:
     # -- rewinding --
 
     def rewind(self, which, with_debugger=False, order=0):
-        inferior = live_inferior()
-        if inferior and is_running(inferior):
+        if running_inferior():
             raise gdb.GdbError("The program is running: interrupt it first, then rewind it.")
-        pid = inferior.pid if inferior else 0
-        self._move(lambda: self.link.call("rewind", order, which, with_debugger, pid), unasked=order != 0)
+        self._move(lambda: self.link.call("rewind", order, which, with_debugger, *numbered()), unasked=order != 0)
 
     def _move(self, first_call, unasked=False):
         """A rewind, from the supervisor's first answer to gdb's stop.
@@ -518,8 +576,7 @@ class Session:
 
     def _order_say(self, text):
         """Something that the user has asked for has come to its end."""
-        inferior = live_inferior() if len(gdb.inferiors()) == 1 else None
-        at_prompt = self._prompts and not (inferior and is_running(inferior))
+        at_prompt = self._prompts and not running_inferior()
         gdb.write(("\n" if at_prompt else "") + text + "\n" + (gdb.parameter("prompt") if at_prompt else ""))
         gdb.flush()
 
@@ -529,12 +586,14 @@ class Session:
     def _order_rewind(self, order, number, with_debugger):
         def rewind():
             self._answer(order, lambda: self.rewind(number, with_debugger == "1", order))
-        inferior = live_inferior()
-        if inferior and is_running(inferior):
-            self._at_stop = rewind
-            quietly("interrupt -a" if gdb.parameter("non-stop") else "interrupt")
-        else:
+        running = running_inferior()
+        if not running:
             rewind()
+            return
+        self._at_stop = rewind
+        if not is_running(gdb.selected_inferior()):
+            quietly(f"inferior {running.num}")
+        quietly("interrupt -a" if gdb.parameter("non-stop") else "interrupt")
 
     def _answer(self, order, action):
         try:

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
+#include "engine/adopt.h"
 #include "engine/debugged.h"
 #include "engine/host.h"
 #include "engine/restart_state.h"
@@ -34,48 +36,68 @@ static int park(pid_t tid, const struct thread_state *t, uint64_t instruction, s
   return 0;
 }
 
-int debugged_rebuild(struct engine *g, struct snapshot *whole, pid_t debugger, struct rewind_report *report,
-                     struct error *e) {
-  struct process_state *s = whole->process[0];
-  struct frozen f;
-  g->debugger = debugger;
-  if (g->on_host)
-    return host_refuse_process(s, e);
-  int r = tree_rebuild(g, whole, &f, report, e);
-  engine_tell_shortfalls(g, report);
-  if (r < 0)
-    return -1;
-  r = allow_tracing_by(debugger, s->pid, e);
+int adopt_park(const struct process_state *s, struct frozen *f, pid_t debugger, struct error *e) {
+  int r = allow_tracing_by(debugger, s->pid, e);
   for (size_t i = 0; r == 0 && i < s->threads; i++)
     r = park(s->thread[i].tid, &s->thread[i], s->instruction, e);
-  if (r < 0) {
-    process_end(&f);
+  if (r < 0)
     return -1;
-  }
-  free(f.tid);
+  free(f->tid);
+  *f = (struct frozen){0};
   return 0;
+}
+
+int debugged_rebuild(struct engine *g, struct snapshot *whole, pid_t debugger, struct rewind_report *report,
+                     struct error *e) {
+  g->debugger = debugger;
+  g->inferiors = 0;
+  if (g->on_host)
+    return host_refuse_process(whole->process[0], e);
+  int r = tree_rewind_around(g, whole, NULL, 0, report, e);
+  engine_tell_shortfalls(g, report);
+  return r < 0 ? -1 : 0;
 }
 
 // ---- a program from an image ----
 
-int debugged_restart(struct engine *g, struct restart_tree *r, struct snapshot **ret, struct error *e) {
-  struct frozen f;
-  if (r->count > 1)
-    return error_set(e, ERROR_REFUSED,
-                     "the image holds more than one process, which snapback gdb cannot take up yet: restart it by "
-                     "snapback restart --stopped, and attach to its processes");
-  if (restart_held(g, r, &f, e) < 0)
-    return -1;
-  struct process_state *s = process_new(g, f.pid);
-  int result = capture_held(&f, s, true, e);
-  process_end(&f);
-  if (result == 0)
-    result = capture_settle(s, e);
-  if (result < 0) {
-    process_abandon(s);
-    return -1;
+// Those that it traced when they were saved; of a program that nobody debugged the first one.
+static void give_to_debugger(struct snapshot *whole, const struct restart_tree *r) {
+  for (size_t i = 0; i < r->count; i++)
+    for (size_t k = 0; k < whole->processes; k++)
+      if (whole->process[k]->pid == r->item[i].process->pid)
+        whole->process[k]->is_inferior = r->item[i].process->is_inferior;
+  whole->process[0]->is_inferior = true;
+}
+
+// Nobody who starts now, the debugger first of all, is to have a number that is wanted again.
+static void keep_numbers(const struct snapshot *whole) {
+  pid_t last = kernel_last_pid();
+  for (size_t i = 0; i < whole->processes; i++) {
+    const struct process_state *s = whole->process[i];
+    for (size_t k = 0; k < s->threads; k++)
+      last = s->thread[k].tid > last ? s->thread[k].tid : last;
+    for (size_t k = 0; k < s->zombies; k++)
+      last = s->zombie[k].pid > last ? s->zombie[k].pid : last;
   }
-  *ret = snapshot_of(s, 0);
+  (void)kernel_set_last_pid(last);
+}
+
+int debugged_restart(struct engine *g, struct restart_tree *r, struct snapshot **ret, struct error *e) {
+  _cleanup_free_ struct frozen *f = must_alloc(r->count * sizeof *f);
+  if (r->item[0].metadata->n_tracing)
+    return error_set(
+        e, ERROR_REFUSED,
+        "the image holds a process that traces others (%d), which snapback gdb cannot take up yet: restart "
+        "it by snapback restart",
+        r->item[0].metadata->tracing[0]->tracer_process);
+  if (restart_held(g, r, f, e) < 0)
+    return -1;
+  for (size_t i = 0; i < r->count; i++)
+    f[i].stopped = r->item[i].process->stopped;
+  if (capture_made(g, f, r->count, ret, e) < 0)
+    return -1;
+  give_to_debugger(*ret, r);
+  keep_numbers(*ret);
   return 0;
 }
 

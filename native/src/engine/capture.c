@@ -174,7 +174,7 @@ int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct
   s->area = executor_area(main);
   s->instruction = executor_instruction(main);
   r = capture_with(f, s, main, sibling, e);
-  if (r == 0 && s->engine->debugger && s->engine->debugger != s->pid)
+  if (r == 0 && s->is_inferior)
     r = breakpoints_find(s->pid, &s->breakpoint, &s->breakpoints, e);
   if (executor_close(main, e) < 0 || r < 0)
     return -1;
@@ -221,7 +221,8 @@ void process_abandon(struct process_state *s) {
 struct capturing {
   struct engine *engine;
   struct tree tree;
-  struct frozen *first;            // held by a debugger; NULL: ours as all others
+  struct inferior *inferior;  // held by a debugger; NULL: all are ours
+  size_t inferiors;
   struct process_state **process;  // the program first, parents before their children
   size_t count;
   struct tracings tracings;
@@ -234,23 +235,51 @@ static bool is_listed(const struct capturing *c, pid_t pid) {
   return false;
 }
 
+static void list_with_offspring(struct capturing *c, pid_t pid);
+
 static void list_offspring(struct capturing *c, pid_t parent) {
   for (size_t i = 0; i < c->tree.count; i++) {
     const struct member *m = &c->tree.item[i];
-    if (m->is_zombie || m->parent != parent || is_listed(c, m->pid))
-      continue;
-    c->process[c->count++] = process_new(c->engine, m->pid);
-    list_offspring(c, m->pid);
+    if (!m->is_zombie && m->parent == parent)
+      list_with_offspring(c, m->pid);
   }
 }
 
+static void list_with_offspring(struct capturing *c, pid_t pid) {
+  if (is_listed(c, pid))
+    return;
+  struct process_state *s = process_new(c->engine, pid);
+  s->is_inferior = inferior_find(c->inferior, c->inferiors, pid);
+  c->process[c->count++] = s;
+  list_offspring(c, pid);
+}
+
+// Those that no other one of them has started.
+static void list_inferiors(struct capturing *c) {
+  for (size_t i = 0; i < c->inferiors; i++) {
+    const struct member *m = tree_find(&c->tree, c->inferior[i].frozen.pid);
+    if (!tree_find(&c->tree, m->parent))
+      list_with_offspring(c, m->pid);
+  }
+}
+
+static int check_lives(const struct capturing *c, pid_t pid, struct error *e) {
+  const struct member *m = tree_find(&c->tree, pid);
+  return m && !m->is_zombie ? 0 : error_set(e, ERROR_NO_PROCESS, "process %d has ended", pid);
+}
+
+// `first`: of a program that no debugger holds.
 static int list_processes(struct capturing *c, pid_t first, struct error *e) {
-  const struct member *m = tree_find(&c->tree, first);
-  if (!m || m->is_zombie)
-    return error_set(e, ERROR_NO_PROCESS, "process %d has ended", first);
+  int r = c->inferiors ? 0 : check_lives(c, first, e);
+  for (size_t i = 0; r == 0 && i < c->inferiors; i++)
+    r = check_lives(c, c->inferior[i].frozen.pid, e);
+  if (r < 0)
+    return -1;
   c->process = must_alloc((c->tree.count + 1) * sizeof(struct process_state *));
-  c->process[c->count++] = process_new(c->engine, first);
-  list_offspring(c, first);
+  if (c->inferiors)
+    list_inferiors(c);
+  else
+    list_with_offspring(c, first);
   list_offspring(c, getpid());
   return survey_sharing(&c->tree, e);
 }
@@ -258,9 +287,9 @@ static int list_processes(struct capturing *c, pid_t first, struct error *e) {
 static int capture_one(struct capturing *c, size_t i, struct error *e) {
   struct process_state *s = c->process[i];
   struct member *m = tree_find(&c->tree, s->pid);
-  bool is_debugged = i == 0 && c->first;
+  struct inferior *traced = inferior_find(c->inferior, c->inferiors, s->pid);
   s->stop_is_news = m->stop_is_news;  // its parent has been asked before
-  return capture_held(is_debugged ? c->first : &m->frozen, s, !is_debugged && m->parent == getpid(), e);
+  return capture_held(traced ? &traced->frozen : &m->frozen, s, !traced && m->parent == getpid(), e);
 }
 
 static int capture_sockets(struct capturing *c, struct error *e) {
@@ -310,11 +339,11 @@ int engine_capture(struct engine *g, pid_t pid, struct snapshot **ret, struct er
   struct capturing c = {.engine = g};
   struct affinity affinity;
   uint64_t pause_us = 0;
-  if (g->debugger && survey_processes(g, pid, e) < 0)
+  if (g->debugger && survey_debugger(g, e) < 0)
     return -1;
   files_begin(g);
   affinity_join(&affinity, pid);
-  int r = tree_freeze(g, &c.tree, e);
+  int r = pid == g->debugger ? tree_freeze_debugger(g, &c.tree, e) : tree_freeze(g, &c.tree, e);
   if (r == 0) {
     r = list_processes(&c, pid, e) < 0 ? -1 : capture_all(&c, e);
     uint64_t since = c.tree.since_us;
@@ -327,12 +356,33 @@ int engine_capture(struct engine *g, pid_t pid, struct snapshot **ret, struct er
   return r;
 }
 
-int capture_around(struct engine *g, struct frozen *first, struct snapshot **ret, struct error *e) {
-  struct capturing c = {.engine = g, .first = first};
-  if (tree_freeze_around(g, first->pid, first, &c.tree, e) < 0)
+int capture_around(struct engine *g, struct inferior *list, size_t count, struct snapshot **ret, struct error *e) {
+  struct capturing c = {.engine = g, .inferior = list, .inferiors = count};
+  if (tree_freeze_around(g, list, count, NULL, &c.tree, e) < 0)
     return -1;
-  int r = list_processes(&c, first->pid, e) < 0 ? -1 : capture_all(&c, e);
+  int r = list_processes(&c, 0, e) < 0 ? -1 : capture_all(&c, e);
   tracings_copy(&c.tree.tracings, &c.tracings);
   tree_thaw(g, &c.tree);
-  return settle_all(&c, r, now_us() - first->since_us, ret, e);
+  return settle_all(&c, r, now_us() - list[0].frozen.since_us, ret, e);
+}
+
+static void end_made(struct tree *t) {
+  int status;
+  for (size_t i = t->count; i-- > 0;)
+    if (t->item[i].frozen.count)
+      process_end(&t->item[i].frozen);
+  for (size_t i = t->count; i-- > 0;)
+    (void)waitpid(t->item[i].pid, &status, __WALL | WNOHANG);
+}
+
+int capture_made(struct engine *g, struct frozen *list, size_t count, struct snapshot **ret, struct error *e) {
+  struct capturing c = {.engine = g};
+  const pid_t first = list[0].pid;
+  int r = tree_freeze_held(g, list, count, &c.tree, e);
+  if (r == 0) {
+    r = list_processes(&c, first, e) < 0 ? -1 : capture_all(&c, e);
+    end_made(&c.tree);
+    tree_thaw(g, &c.tree);
+  }
+  return settle_all(&c, r, 0, ret, e);
 }

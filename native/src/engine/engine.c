@@ -36,7 +36,7 @@ void engine_free(struct engine *g) {
   free(g->line);
   free(g->ended);
   free(g->tracers.item);
-  free(g->pad.missing);
+  free(g->inferior);
   content_store_free(g->contents);
   free(g);
 }
@@ -65,6 +65,7 @@ void process_free(struct process_state *s) {
   free(s->auxiliary_vector);
   free(s->zombie);
   free(s->breakpoint);
+  free(s->pad.missing);
   free(s->kept_out);
   free(s->wiped);
   free(s->flags);
@@ -99,6 +100,18 @@ void snapshot_facts(const struct snapshot *s, struct snapshot_facts *ret) {
   }
 }
 
+size_t snapshot_inferiors(const struct snapshot *s, pid_t *ret, size_t room) {
+  size_t count = 0;
+  for (size_t i = 0; i < s->processes; i++) {
+    if (!s->process[i]->is_inferior)
+      continue;
+    if (count < room)
+      ret[count] = s->process[i]->pid;
+    count++;
+  }
+  return count;
+}
+
 static uint64_t kilobytes_of(const char *text, const char *key) {
   unsigned long n = 0;
   const char *at = strstr(text, key);
@@ -128,6 +141,13 @@ static struct process_state *template_owner(const struct snapshot *s, pid_t pid)
     if (s->process[i]->template.pid == pid)
       return s->process[i];
   return NULL;
+}
+
+bool engine_traces_by_debugger(const struct engine *g, pid_t pid) {
+  for (size_t i = 0; g->debugger && i < g->inferiors; i++)
+    if (g->inferior[i] == pid)
+      return true;
+  return false;
 }
 
 bool engine_owns(const struct engine *g, pid_t pid) {

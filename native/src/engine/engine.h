@@ -65,6 +65,9 @@ void engine_tell_shortfalls(struct engine *g, struct rewind_report *report);
 
 void snapshot_free(struct snapshot *s);
 
+// Those that a debugger traced; at most `room` are given. How many there are.
+size_t snapshot_inferiors(const struct snapshot *s, pid_t *ret, size_t room);
+
 // The supervisor's reaper hands in each child that has ended (waitpid's pid and status). True: it was a
 // template, and `*ret_lost` is the snapshot that is lost with it (NULL: one that was being freed).
 bool engine_reaped(struct engine *g, pid_t pid, int status, struct snapshot **ret_lost);

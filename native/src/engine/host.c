@@ -33,10 +33,12 @@ static bool is_engines(const void *engine, pid_t pid) { return engine_owns(engin
 int session_processes(const struct engine *g, pid_t **ret, size_t *ret_count) {
   pid_t roots[SCOPE_ROOTS];
   size_t count = 0;
-  const pid_t all[] = {g->root, g->debugger, g->debugger ? g->inferior : 0};
+  const pid_t all[] = {g->root, g->debugger};
   for (size_t i = 0; g->on_host && i < sizeof all / sizeof all[0]; i++)
     if (all[i] > 0)
       roots[count++] = all[i];
+  for (size_t i = 0; g->on_host && g->debugger && i < g->inferiors && count < SCOPE_ROOTS; i++)
+    roots[count++] = g->inferior[i];
   scope_limit(roots, count, is_engines, g);
   return scope_list(ret, ret_count);
 }

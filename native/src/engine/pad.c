@@ -39,14 +39,20 @@ static void forget(struct pad *p) {
   *p = (struct pad){0};
 }
 
+void pads_forget(struct snapshot *whole) {
+  for (size_t i = 0; i < whole->processes; i++)
+    forget(&whole->process[i]->pad);
+}
+
 int pad_open(struct frozen *f, struct process_state *s, struct executor *main, pid_t reporter, struct error *e) {
-  struct pad *p = &s->engine->pad;
+  struct pad *p = &s->pad;
   forget(p);
   int64_t at = executor_call(main, e, executor_own_call(main, SYS_mmap), 0, PAD_SIZE,
                              PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
   if (at < 0 && at > -ARCH_PAGE)
     return error_set_errno(e, (int)at, "cannot map a page of code into process %d", s->pid);
   p->address = (uint64_t)at;
+  p->is_users = reporter && state_of(s, reporter);
   p->reporter = reporter && frozen_holds(f, reporter) && state_of(s, reporter) ? reporter : s->pid;
   list_missing(p, f, s);
   return 0;
@@ -76,10 +82,10 @@ static int fill(struct pad *p, pid_t pid, unsigned *ret_steps, struct error *e) 
   return r < 0 ? error_set_errno(e, r, "cannot write to the memory of process %d", pid) : 0;
 }
 
-int pad_aim(struct frozen *f, struct process_state *s, unsigned *ret_steps, struct error *e) {
-  struct pad *p = &s->engine->pad;
+int pad_aim(struct frozen *f, struct process_state *s, struct error *e) {
+  struct pad *p = &s->pad;
   p->reporter_state = state_of(s, p->reporter);
-  if (fill(p, s->pid, ret_steps, e) < 0)
+  if (fill(p, s->pid, &p->steps, e) < 0)
     return -1;
   for (size_t i = 0; i < f->count; i++) {
     const struct thread_state *t = state_of(s, f->tid[i]);
@@ -101,7 +107,7 @@ int pad_aim(struct frozen *f, struct process_state *s, unsigned *ret_steps, stru
 }
 
 int pad_next(struct frozen *f, struct process_state *s, struct rewind_report *report, struct error *e) {
-  struct pad *p = &s->engine->pad;
+  struct pad *p = &s->pad;
   for (unsigned i = 0; i < p->under_way; i++)
     if (!frozen_holds(f, p->missing[p->made + i]->tid))
       return error_set(e, ERROR_FAILED, "thread %d of process %d could not be made again under its old number",
@@ -112,6 +118,25 @@ int pad_next(struct frozen *f, struct process_state *s, struct rewind_report *re
   return p->made < p->missing_count;
 }
 
+struct process_state *pad_turn(const struct snapshot *whole) {
+  struct process_state *next = NULL;
+  for (size_t i = 0; i < whole->processes; i++) {
+    struct process_state *s = whole->process[i];
+    if (s->pad.steps)
+      return s;
+    if (s->pad.address && (!next || next->pad.is_users))
+      next = s;
+  }
+  return next;
+}
+
+bool pad_is_last(const struct snapshot *whole) {
+  unsigned open = 0;
+  for (size_t i = 0; i < whole->processes; i++)
+    open += whole->process[i]->pad.address != 0;
+  return open == 1;
+}
+
 static bool is_new(const struct pad *p, pid_t tid) {
   for (size_t i = 0; i < p->made; i++)
     if (p->missing[i]->tid == tid)
@@ -120,7 +145,7 @@ static bool is_new(const struct pad *p, pid_t tid) {
 }
 
 int pad_close(struct frozen *f, struct process_state *s, struct executor *main, struct error *e) {
-  struct pad *p = &s->engine->pad;
+  struct pad *p = &s->pad;
   int r = 0;
   for (size_t i = 0; r == 0 && i < f->count; i++) {
     struct executor *x;

@@ -63,10 +63,11 @@ static int join_group(struct process_state *s, struct executor *main, struct err
 static int restore(struct frozen *f, struct process_state *s, struct executor *main, struct descriptor_plan *plan,
                    struct rewind_report *report, struct error *e) {
   process_limits_lift(s->pid);
-  return join_group(s, main, e) < 0 || kept_out_restore(s, main, e) < 0 || wiped_restore(s, main, e) < 0 ||
-                 locks_put_back(s, main, e) < 0 || make_missing_threads(f, s, main, report, e) < 0 ||
-                 objects_attach_all(s, main, e) < 0 || objects_adjust(s, main, e) < 0 ||
-                 shared_memory_put_back(main, &s->shared, e) < 0 ||
+  // A debugger that attaches to it has none inserted.
+  return breakpoints_put_back(s, NULL, 0, e) < 0 || join_group(s, main, e) < 0 || kept_out_restore(s, main, e) < 0 ||
+                 wiped_restore(s, main, e) < 0 || locks_put_back(s, main, e) < 0 ||
+                 make_missing_threads(f, s, main, report, e) < 0 || objects_attach_all(s, main, e) < 0 ||
+                 objects_adjust(s, main, e) < 0 || shared_memory_put_back(main, &s->shared, e) < 0 ||
                  descriptors_put_back(main, plan, &report->descriptors_changed, e) < 0 ||
                  set_threads_inside(f, s, main, 1, e) < 0 || relatives_put_back(s, main, e) < 0 ||
                  signals_put_back(s, main, e) < 0 || timers_put_back(main, &s->timers, e) < 0 ||

@@ -192,7 +192,7 @@ int rewind_prepare(struct frozen *f, struct process_state *s, struct rewinding *
   if (template_check(s, e) == 0 && survey_filter(s->pid, &now, e) == 0 &&
       shared_memory_check(s->pid, &s->shared, &s->descriptors, e) == 0 &&
       descriptors_plan(s->pid, &s->descriptors, &ret->plan, e) == 0 &&
-      (!s->engine->debugger || breakpoints_find(s->pid, &ret->inserted, &ret->inserted_count, e) == 0) &&
+      (f->tracer == executor_self() || breakpoints_find(s->pid, &ret->inserted, &ret->inserted_count, e) == 0) &&
       open_main(f, s, &ret->main, e) == 0 && host_check_threads(f, s, ret->main, e) == 0)
     return 0;
   rewinding_done(ret);

@@ -125,7 +125,7 @@ static uint64_t personality_of(pid_t pid) {
 // The debugger, if it is in the image, too.
 static pid_t debugger_of(const struct process_state *s, const Snapback__Image__Image *image) {
   for (size_t i = 0; i < image->n_process; i++)
-    if (s->engine->debugger != s->pid && image->process[i]->pid == s->engine->debugger)
+    if (s->is_inferior && image->process[i]->pid == s->engine->debugger)
       return s->engine->debugger;
   return 0;
 }
@@ -145,6 +145,7 @@ static Process *begin_process(const struct process_state *s, struct describing *
   p->personality = personality_of(s->template.pid);
   p->is_debugger = s->engine->debugger == s->pid;
   p->traced_by = debugger_of(s, d->image);
+  p->is_inferior = s->is_inferior;
   set_bytes(&p->auxiliary_vector, s->auxiliary_vector, s->auxiliary_size);
   timers_describe(&s->timers, p);
   pending_describe(&s->pending, &p->pending_signal, &p->n_pending_signal);

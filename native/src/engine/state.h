@@ -103,6 +103,18 @@ struct relatives {
   int parent_death_signal;  // that its main thread gets; 0: none
 };
 
+// A jump pad in use: see engine/pad.h.
+struct pad {
+  uint64_t address;
+  pid_t reporter;
+  bool is_users;  // the reporter is the thread that the user looked at
+  const struct thread_state *reporter_state;
+  const struct thread_state **missing;  // threads to be made, by number
+  size_t missing_count, made;
+  unsigned under_way;  // in the passage that the debugger is stepping
+  unsigned steps;      // of that passage; 0: it is not its turn yet
+};
+
 // What a snapshot holds of one process.
 struct process_state {
   struct engine *engine;
@@ -148,7 +160,16 @@ struct process_state {
   struct breakpoint_byte *breakpoint;  // inserted by a debugger when it was taken
   size_t breakpoints;
   struct application application;
+  bool is_inferior;                    // a debugger traced it
+  struct pad pad;                      // of a rewind under way
   uint64_t monotonic_ns, boottime_ns;  // the clocks, when it was taken
+};
+
+// A process that a debugger traces, while its main thread works for us: see engine/debugged.h.
+struct inferior {
+  struct frozen frozen;   // with that main thread as tracer
+  struct executor *main;  // in its own main thread, between the steps of a rewind
+  bool must_go;           // it cannot be put back in place
 };
 
 // The processes of a session, at one instant: parents before their children.
@@ -171,16 +192,6 @@ struct line {
   int marker;  // a userfaultfd with which the mappings of the base are registered; -1: none
 };
 
-// A jump pad in use: see engine/pad.h.
-struct pad {
-  uint64_t address;
-  pid_t reporter;
-  const struct thread_state *reporter_state;
-  const struct thread_state **missing;  // threads to be made, by number
-  size_t missing_count, made;
-  unsigned under_way;  // in the passage that the debugger is stepping
-};
-
 // A template that its parent, which is not us, has to reap.
 struct ended {
   pid_t pid, parent;
@@ -195,11 +206,11 @@ struct engine {
   size_t lines, line_capacity;
   uint64_t identities;  // that were given
   pid_t debugger;       // traces the program; 0: none
-  pid_t inferior;
+  pid_t *inferior;      // what it traces
+  size_t inferiors;
   pid_t root;    // of the session's processes, where they are among the host's; 0: none
   bool on_host;  // see engine/host.h
   struct application application;
-  struct pad pad;
   struct known_tracers tracers;
   struct tree *tree;    // all processes, while they are held; NULL: they are not
   struct ended *ended;  // templates that were killed and are not reaped yet
@@ -221,6 +232,9 @@ struct engine {
   struct system_v *system_v_back;  // of the one to which a rewind or restart under way goes; NULL: none
   struct shortfalls shortfalls;    // of the rewind or restart under way
 };
+
+// engine.c
+bool engine_traces_by_debugger(const struct engine *g, pid_t pid);
 
 // freeze.c
 int freeze(pid_t pid, struct frozen *ret, struct error *e);
@@ -396,7 +410,7 @@ int stop_is_news(struct executor *main, pid_t pid, struct error *e);
 int zombie_make(struct process_state *parent, struct executor *main, const struct zombie *z, struct error *e);
 
 // survey.c: refuses by name what cannot be captured.
-int survey_processes(const struct engine *g, pid_t pid, struct error *e);
+int survey_debugger(const struct engine *g, struct error *e);  // what it has started besides the program
 int survey_mappings(const struct engine *g, pid_t pid, const struct mappings *maps, struct error *e);
 int survey_filter(pid_t pid, const struct process_status *s, struct error *e);
 bool process_is_narrow(const struct process_state *s);  // see ARCH_NARROW
@@ -414,8 +428,10 @@ struct snapshot *snapshot_of_all(struct engine *g, struct process_state **list, 
 // `sibling`: the template becomes a child of the process's own parent (which must be us).
 int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e);
 int capture_settle(struct process_state *s, struct error *e);  // what is left to do once the process goes on
-// A program that a debugger holds, with the processes that it has started.
-int capture_around(struct engine *g, struct frozen *first, struct snapshot **ret, struct error *e);
+// What a debugger holds, with the processes that it has started.
+int capture_around(struct engine *g, struct inferior *list, size_t count, struct snapshot **ret, struct error *e);
+// What has been made from an image and is held, the first one before all others. All end.
+int capture_made(struct engine *g, struct frozen *list, size_t count, struct snapshot **ret, struct error *e);
 
 // rewind.c, rebuild.c
 // A rewind in place under way.

@@ -13,12 +13,7 @@
 #include "proc/maps.h"
 #include "proc/status.h"
 
-static bool is_known(const struct engine *g, pid_t pid, pid_t program) {
-  return pid == program || pid == getpid() || pid == g->debugger || (program == g->debugger && pid == g->inferior) ||
-         engine_owns(g, pid);
-}
-
-int survey_processes(const struct engine *g, pid_t pid, struct error *e) {
+int survey_debugger(const struct engine *g, struct error *e) {
   _cleanup_free_ pid_t *list = NULL;
   size_t count;
   int r = session_processes(g, &list, &count);
@@ -26,13 +21,13 @@ int survey_processes(const struct engine *g, pid_t pid, struct error *e) {
     return error_set_errno(e, r, "cannot list the processes of the session");
   for (size_t i = 0; i < count; i++) {
     struct process_status s;
-    if (is_known(g, list[i], pid) || status_read(list[i], &s) < 0 || s.state == 'X')
+    if (status_read(list[i], &s) < 0 || s.state == 'X' || s.parent != g->debugger || engine_owns(g, list[i]) ||
+        engine_traces_by_debugger(g, list[i]))
       continue;
     return error_set(e, ERROR_REFUSED,
-                     "the program has started %s process %d (%s), and snapshots cannot hold more than one process "
-                     "yet: wait until it has ended%s",
-                     s.state == 'Z' ? "the ended, not yet reaped" : "the", list[i], s.name,
-                     s.state == 'Z' ? " and been waited for" : ", or end it");
+                     "gdb has started the process %d (%s) besides those that it debugs, and cannot be taken back "
+                     "together with it: wait until it has ended, or end it",
+                     list[i], s.name);
   }
   return 0;
 }

@@ -92,7 +92,7 @@ int restart_check_tracings(const struct restart_tree *t, struct error *e) {
 int restart_put_tracings_back(const struct restart_tree *t, struct error *e) {
   struct tracings l = {0};
   if (restart_read_tracings(t, &l, e) == 0)
-    return tracings_give_back(&l, NULL, e);
+    return tracings_give_back(&l, NULL, 0, e);
   tracings_done(&l);
   return -1;
 }

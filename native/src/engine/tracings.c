@@ -38,14 +38,15 @@ bool tracings_have(const struct tracings *l, pid_t tid) {
 // The SIGCHLD of stops that we have asked for is left to the tracer, which looks, finds nothing, and goes on: to drop
 // one could drop one that tells of a real stop.
 struct proxy {
-  const struct frozen *debugged;  // a tracer that a debugger holds; NULL: there is none
+  const struct inferior *inferior;  // that a debugger holds, and that may be tracers
+  size_t inferiors;
   struct executor *x;
   pid_t tracer;
 };
 
 static int proxy_close(struct proxy *p, struct error *e) {
   int r = executor_close(p->x, e);
-  *p = (struct proxy){.debugged = p->debugged};
+  *p = (struct proxy){.inferior = p->inferior, .inferiors = p->inferiors};
   return r;
 }
 
@@ -55,8 +56,8 @@ static int proxy_open(struct proxy *p, const struct tracing *k, struct error *e)
   if (p->x && proxy_close(p, e) < 0)
     return -1;
   p->tracer = k->tracer;
-  bool is_debugged = p->debugged && p->debugged->pid == k->tracer_pid;
-  return executor_open(is_debugged ? p->debugged->tracer : executor_self(), k->tracer_pid, k->tracer, NULL, &p->x, e);
+  const struct frozen *debugged = inferior_threads(p->inferior, p->inferiors, k->tracer_pid);
+  return executor_open(debugged ? debugged->tracer : executor_self(), k->tracer_pid, k->tracer, NULL, &p->x, e);
 }
 
 // ---- taking ----
@@ -69,7 +70,9 @@ static int find_tracer(const struct tree *t, struct tracing *k) {
     return NOT_NOW;
   k->tracer_pid = s.tgid;
   const struct member *m = tree_find(t, s.tgid);
-  const struct frozen *f = m && m->pid == t->first ? t->held : m ? &m->frozen : NULL;
+  const struct frozen *f = inferior_threads(t->inferior, t->inferiors, s.tgid);
+  if (!f)
+    f = m ? &m->frozen : NULL;
   return f && frozen_holds(f, k->tracer) ? 0 : NOT_NOW;
 }
 
@@ -142,7 +145,7 @@ static int take_all(struct tree *t, struct proxy *p, pid_t pid, bool *ret_again,
 }
 
 int tracings_take(struct tree *t, pid_t pid, struct error *e) {
-  struct proxy p = {.debugged = t->held};
+  struct proxy p = {.inferior = t->inferior, .inferiors = t->inferiors};
   struct error ignored = {0};
   bool again = true;
   int r = 0;
@@ -155,8 +158,8 @@ int tracings_take(struct tree *t, pid_t pid, struct error *e) {
 
 // ---- giving back ----
 
-int tracings_give_back(struct tracings *l, const struct frozen *debugged, struct error *e) {
-  struct proxy p = {.debugged = debugged};
+int tracings_give_back(struct tracings *l, const struct inferior *inferior, size_t inferiors, struct error *e) {
+  struct proxy p = {.inferior = inferior, .inferiors = inferiors};
   struct error ignored = {0};
   int result = 0;
   for (size_t i = l->count; i-- > 0;) {

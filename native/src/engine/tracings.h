@@ -18,6 +18,7 @@
 
 struct tree;
 struct frozen;
+struct inferior;
 struct executor;
 
 // In the eyes of its tracer.
@@ -71,8 +72,8 @@ bool tracings_have(const struct tracings *l, pid_t tid);
 // each thread will tell of a stop. 0; 1: a tracer or what it traces is under way, let them go on and try again; -1.
 int tracings_take(struct tree *t, pid_t pid, struct error *e);
 // Gives all back to their tracers, which are held still; the list is empty then. What fails goes on alone.
-// `debugged`: a tracer that a debugger holds; NULL: there is none.
-int tracings_give_back(struct tracings *l, const struct frozen *debugged, struct error *e);
+// `inferior`: what a debugger holds, which may be tracers, too.
+int tracings_give_back(struct tracings *l, const struct inferior *inferior, size_t inferiors, struct error *e);
 
 // ---- one of them; the proxy is in the tracer's thread ----
 

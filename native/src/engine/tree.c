@@ -37,32 +37,45 @@ static void insert(struct tree *t, const struct member *m) {
 
 // What a debugger traces is held by its own calls, not by ours.
 static bool is_passed_over(const struct engine *g, pid_t pid) {
-  return pid == getpid() || engine_owns(g, pid) || (g->debugger && pid == g->inferior);
+  return pid == getpid() || engine_owns(g, pid) || engine_traces_by_debugger(g, pid);
+}
+
+// The debugger has traced it, and has let it go.
+static bool was_traced(struct engine *g, const struct tree *t, pid_t pid) {
+  for (size_t i = 0; t->whole && i < t->whole->processes; i++) {
+    const struct process_state *s = t->whole->process[i];
+    if (s->pid == pid && s->is_inferior)
+      return lineage_identify(g, pid) == s->identity;
+  }
+  return false;
 }
 
 // Under a debugger: what it has started besides the program is none of ours, and what has lost its parent is the
 // program's.
-static bool is_another(const struct engine *g, const struct tree *t, pid_t pid) {
+static bool is_another(struct engine *g, const struct tree *t, pid_t pid) {
   enum { GENERATIONS = 1000 };
-  for (int i = 0; t->first && i < GENERATIONS; i++) {
+  for (int i = 0; t->debugger && i < GENERATIONS; i++) {
     struct process_status s;
+    if (was_traced(g, t, pid))
+      return false;
     if (pid == g->debugger || status_read(pid, &s) < 0 || s.parent == g->debugger)
       return true;
-    if (s.parent == t->first || s.parent == getpid())
+    const struct member *parent = tree_find(t, s.parent);
+    if ((parent && parent->is_traced) || s.parent == getpid())
       return false;
     pid = s.parent;
   }
-  return t->first;
+  return t->debugger;
 }
 
+// One that it has been told of (catch fork), and follows or lets go when it goes on.
 static int refuse_debugged(pid_t pid, struct error *e) {
   char name[32];
   process_name(pid, name, sizeof name);
-  return error_set(
-      e, ERROR_REFUSED,
-      "gdb traces process %d (%s) as well, which snapshots cannot hold together with another one yet: detach "
-      "it (\"info inferiors\", \"detach inferiors\")",
-      pid, name);
+  return error_set(e, ERROR_BUSY,
+                   "gdb has yet to follow the program's new process %d (%s), or to let it go: let the program go on a "
+                   "little first",
+                   pid, name);
 }
 
 // A main thread that has ended before others looks like a zombie, too.
@@ -142,7 +155,7 @@ static int hold(struct engine *g, struct tree *t, pid_t pid, struct error *e) {
   struct process_status s;
   if (has_gone(pid, &m.is_zombie) || process_start_time(pid, &m.start) < 0)
     return 0;
-  if (t->first && !m.is_zombie && status_read(pid, &s) == 0 && s.tracer == t->debugger)
+  if (t->debugger && !m.is_zombie && status_read(pid, &s) == 0 && s.tracer == t->debugger)
     return refuse_debugged(pid, e);
   int taken = m.is_zombie ? check_traced_zombie(g, t, pid, e) : take_from_tracers(g, t, pid, e);
   if (taken < 0)
@@ -172,7 +185,9 @@ static int hold_all(struct engine *g, struct tree *t, struct error *e) {
       return error_set_errno(e, r, "cannot list the processes of the session");
     again = false;
     for (size_t i = 0; i < count; i++) {
-      if (is_passed_over(g, list[i]) || tree_find(t, list[i]) || is_another(g, t, list[i]))
+      if (t->only ? list[i] != t->only : is_passed_over(g, list[i]))
+        continue;
+      if (tree_find(t, list[i]) || is_another(g, t, list[i]))
         continue;
       r = hold(g, t, list[i], e);
       if (r < 0)
@@ -225,14 +240,22 @@ static bool has_time(uint64_t since_us) {
   return now_us() - since_us < PATIENCE_US;
 }
 
+// They are held by others, and in the list from the beginning.
+static void insert_inferiors(struct tree *t) {
+  for (size_t i = 0; i < t->inferiors; i++) {
+    const pid_t pid = t->inferior[i].frozen.pid;
+    struct member m = {.pid = pid, .frozen.pid = pid, .is_traced = true};
+    if (!has_gone(pid, &m.is_zombie) && process_start_time(pid, &m.start) == 0)
+      insert(t, &m);
+  }
+}
+
 // A tracer that is in the middle of something goes on with it in the pauses between the attempts.
-// `first`: a process that others hold, which is in the list from the beginning; NULL: there is none.
-static int hold_patiently(struct engine *g, struct tree *t, const struct member *first, struct error *e) {
+static int hold_patiently(struct engine *g, struct tree *t, struct error *e) {
   const struct tree as_new = *t;
   for (;;) {
     struct error why = {0};
-    if (first)
-      insert(t, first);
+    insert_inferiors(t);
     g->tree = t;
     freeze_spare(&t->tracings);
     if (hold_all(g, t, &why) == 0)
@@ -248,31 +271,74 @@ static int hold_patiently(struct engine *g, struct tree *t, const struct member 
   }
 }
 
-static int hold_tree(struct engine *g, struct tree *t, const struct member *first, struct error *e) {
-  if (hold_patiently(g, t, first, e) < 0)
-    return -1;
+static void relate(struct engine *g, struct tree *t) {
   find_offspring(t);
   if (host_has_strays(g, t))
     share_all(t);
+}
+
+static int hold_tree(struct engine *g, struct tree *t, struct error *e) {
+  if (hold_patiently(g, t, e) < 0)
+    return -1;
+  relate(g, t);
   return 0;
 }
 
 int tree_freeze(struct engine *g, struct tree *ret, struct error *e) {
   *ret = (struct tree){.since_us = now_us(), .tracers = &g->tracers};
-  return hold_tree(g, ret, NULL, e);
+  return hold_tree(g, ret, e);
 }
 
-int tree_freeze_around(struct engine *g, pid_t first, const struct frozen *held, struct tree *ret, struct error *e) {
-  struct member m = {.pid = first, .frozen.pid = first};
-  *ret = (struct tree){
-      .since_us = now_us(), .tracers = &g->tracers, .held = held, .first = first, .debugger = g->debugger};
-  bool is_there = !has_gone(first, &m.is_zombie) && process_start_time(first, &m.start) == 0;
-  return hold_tree(g, ret, is_there ? &m : NULL, e);
+int tree_freeze_debugger(struct engine *g, struct tree *ret, struct error *e) {
+  *ret = (struct tree){.since_us = now_us(), .tracers = &g->tracers, .only = g->debugger};
+  return hold_tree(g, ret, e);
+}
+
+int tree_freeze_around(struct engine *g, const struct inferior *list, size_t count, const struct snapshot *whole,
+                       struct tree *ret, struct error *e) {
+  *ret = (struct tree){.since_us = now_us(),
+                       .tracers = &g->tracers,
+                       .debugger = g->debugger,
+                       .inferior = list,
+                       .inferiors = count,
+                       .whole = whole};
+  return hold_tree(g, ret, e);
+}
+
+int tree_freeze_held(struct engine *g, struct frozen *list, size_t count, struct tree *ret, struct error *e) {
+  *ret = (struct tree){.since_us = now_us(), .tracers = &g->tracers};
+  for (size_t i = 0; i < count; i++) {
+    struct member m = {.pid = list[i].pid, .frozen = list[i]};
+    (void)process_start_time(m.pid, &m.start);
+    insert(ret, &m);
+    list[i] = (struct frozen){0};
+  }
+  g->tree = ret;
+  if (hold_all(g, ret, e) < 0) {
+    tree_thaw(g, ret);
+    return -1;
+  }
+  relate(g, ret);
+  return 0;
+}
+
+struct inferior *inferior_find(struct inferior *list, size_t count, pid_t pid) {
+  for (size_t i = 0; i < count; i++)
+    if (list[i].frozen.pid == pid)
+      return &list[i];
+  return NULL;
+}
+
+const struct frozen *inferior_threads(const struct inferior *list, size_t count, pid_t pid) {
+  for (size_t i = 0; i < count; i++)
+    if (list[i].frozen.pid == pid)
+      return &list[i].frozen;
+  return NULL;
 }
 
 void tree_thaw(struct engine *g, struct tree *t) {
   struct error ignored = {0};
-  (void)tracings_give_back(&t->tracings, t->held, &ignored);
+  (void)tracings_give_back(&t->tracings, t->inferior, t->inferiors, &ignored);
   freeze_spare(NULL);
   for (size_t i = 0; i < t->count; i++)
     thaw(&t->item[i].frozen);

@@ -40,7 +40,10 @@ int open_parent(struct tree_rewinding *t, pid_t pid, struct executor **ret) {
 }
 
 int close_parent(struct tree_rewinding *t, struct executor *x) {
-  return x && x == t->part[0].w.main ? 0 : executor_close(x, t->e);
+  for (size_t i = 0; x && i < t->whole->processes; i++)
+    if (t->part[i].w.main == x)
+      return 0;
+  return executor_close(x, t->e);
 }
 
 static bool names(const struct process_state *s, pid_t pid) {

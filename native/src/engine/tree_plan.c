@@ -22,16 +22,25 @@ bool is_debugged(const struct tree_rewinding *t) {
   return t->engine->debugger && t->engine->debugger != t->whole->process[0]->pid;
 }
 
-static bool is_in_place(const struct tree_rewinding *t, const struct process_state *s) {
-  if (is_first(t, s) && is_debugged(t))
-    return t->first;
-  const struct member *m = tree_find(&t->tree, s->pid);
+bool is_root(const struct tree_rewinding *t, const struct process_state *s) {
+  return is_first(t, s) || (s->is_inferior && !part_of(t, s->parent));
+}
+
+static bool has_its_parent(const struct tree_rewinding *t, const struct process_state *s, const struct member *m) {
   const struct part *parent = part_of(t, s->parent);
-  const bool is_top = stands_alone(t->engine, s->pid, s->parent);
-  return m && !m->is_zombie && lineage_identify(t->engine, s->pid) == s->identity &&
-         (m->parent == s->parent || (is_top && stands_alone(t->engine, s->pid, m->parent))) &&
-         getsid(s->pid) == s->session && !has_other_executable(s) && !attributes_are_lost(s) &&
-         (is_top || (parent && parent->fate == KEPT));
+  if (is_root(t, s) && is_debugged(t))
+    return true;
+  if (stands_alone(t->engine, s->pid, s->parent))
+    return m->parent == s->parent || stands_alone(t->engine, s->pid, m->parent);
+  return m->parent == s->parent && parent && parent->fate == KEPT;
+}
+
+static bool is_in_place(const struct tree_rewinding *t, const struct process_state *s) {
+  const struct member *m = tree_find(&t->tree, s->pid);
+  if (!m || m->is_zombie || has_other_executable(s) || attributes_are_lost(s) || !has_its_parent(t, s, m))
+    return false;
+  return (is_root(t, s) && m->is_traced) ||
+         (lineage_identify(t->engine, s->pid) == s->identity && getsid(s->pid) == s->session);
 }
 
 bool is_copy_of(const struct process_state *s, const struct process_state *parent) {
@@ -89,7 +98,7 @@ static int check_made(const struct tree_rewinding *t, const struct process_state
   const struct part *parent = part_of(t, s->parent);
   if (t->engine->on_host)
     return host_refuse_process(s, e);
-  if (is_first(t, s))
+  if (is_root(t, s))
     return 0;
   if (s->parent == getpid())
     return check_orphan(t, s, e);
@@ -98,16 +107,36 @@ static int check_made(const struct tree_rewinding *t, const struct process_state
   return check_group(t, s, e);
 }
 
+static int check_traced(const struct part *p, struct error *e) {
+  if (!p->traced || p->s->is_inferior)
+    return 0;
+  return error_set(e, ERROR_REFUSED,
+                   "gdb traces process %d (%s), and did not when the snapshot was taken: detach it first (\"info "
+                   "inferiors\", \"detach inferiors\")",
+                   p->s->pid, p->s->thread[0].name);
+}
+
+// What the debugger holds and cannot go on has to be ended by it.
+static void decide_who_goes(struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->inferiors; i++) {
+    const struct part *p = part_of(t, t->inferior[i].frozen.pid);
+    t->inferior[i].must_go = !p || p->fate == MADE;
+  }
+}
+
 int decide(struct tree_rewinding *t) {
   t->part = must_alloc(t->whole->processes * sizeof *t->part);
-  for (size_t i = 0; i < t->whole->processes; i++)
-    t->part[i] = (struct part){.s = t->whole->process[i], .fate = MADE};
+  for (size_t i = 0; i < t->whole->processes; i++) {
+    struct process_state *s = t->whole->process[i];
+    t->part[i] = (struct part){.s = s, .fate = MADE, .traced = inferior_find(t->inferior, t->inferiors, s->pid)};
+  }
   for (size_t i = 0; i < t->whole->processes; i++) {
     struct part *p = &t->part[i];
     p->fate = is_in_place(t, p->s) ? KEPT : MADE;
-    if (p->fate == MADE && check_made(t, p->s, t->e) < 0)
+    if (check_traced(p, t->e) < 0 || (p->fate == MADE && check_made(t, p->s, t->e) < 0))
       return -1;
   }
+  decide_who_goes(t);
   return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/memory.h"
+#include "engine/adopt.h"
 #include "engine/affinity.h"
 #include "engine/connections.h"
 #include "engine/files.h"
@@ -38,10 +39,10 @@ static void find_shared_files(struct tree_rewinding *t) {
   }
 }
 
-static int prepare_first(struct tree_rewinding *t, struct part *p) {
-  if (rewind_prepare(t->first, p->s, &p->w, t->e) < 0)
+static int prepare_traced(struct tree_rewinding *t, struct part *p) {
+  if (rewind_prepare(&p->traced->frozen, p->s, &p->w, t->e) < 0)
     return -1;
-  p->w.leaves_threads = true;
+  p->w.leaves_threads = !p->traced->frozen.untold;
   p->is_prepared = true;
   return 0;
 }
@@ -62,8 +63,8 @@ static int prepare(struct tree_rewinding *t) {
     struct part *p = &t->part[i];
     if (p->fate != KEPT)
       continue;
-    if (t->first && is_first(t, p->s)) {
-      if (prepare_first(t, p) < 0)
+    if (p->traced) {
+      if (prepare_traced(t, p) < 0)
         return -1;
       continue;
     }
@@ -130,15 +131,15 @@ static int end_surplus(struct tree_rewinding *t) {
 // ---- putting back ----
 
 // Its main thread stays open for those that it has to make.
-static int put_first_back(struct tree_rewinding *t, struct part *p) {
+static int put_traced_back(struct tree_rewinding *t, struct part *p) {
   int r = rewind_change(&p->w, t->report, t->e);
   rewinding_done(&p->w);
   return r;
 }
 
 static int put_back_in_place(struct tree_rewinding *t, struct part *p) {
-  if (t->first && is_first(t, p->s))
-    return put_first_back(t, p);
+  if (p->traced)
+    return put_traced_back(t, p);
   // Whoever was running is to run; and a stop of which the parent is still to hear happens once more.
   p->stays_stopped = p->frozen.stopped && p->s->stopped && !p->s->stop_is_news;
   if (p->frozen.stopped && !p->stays_stopped)
@@ -171,7 +172,7 @@ static int make_copy(struct tree_rewinding *t, struct part *p) {
 
 static int make(struct tree_rewinding *t, struct part *p) {
   t->report->processes_made++;
-  if (!is_first(t, p->s))
+  if (!is_root(t, p->s))
     return make_copy(t, p);
   struct rewind_report report;
   t->shared.made = p->s->pid;
@@ -324,7 +325,7 @@ static void release(struct tree_rewinding *t) {
   if (!t->keeps_sockets)
     connections_let_go(t->whole);
   close_mains(t);
-  (void)tracings_give_back(&t->tree.tracings, t->first, &ignored);
+  (void)tracings_give_back(&t->tree.tracings, t->inferior, t->inferiors, &ignored);
   for (size_t i = 0; t->part && i < t->whole->processes; i++) {
     struct part *p = &t->part[i];
     descriptors_return(&p->s->descriptors);
@@ -361,8 +362,8 @@ static void end_all(struct tree_rewinding *t) {
 static int hold_tree(struct tree_rewinding *t) {
   struct engine *g = t->engine;
   if (is_debugged(t))
-    return tree_freeze_around(g, t->whole->process[0]->pid, t->first, &t->tree, t->e);
-  return tree_freeze(g, &t->tree, t->e);
+    return tree_freeze_around(g, t->inferior, t->inferiors, t->whole, &t->tree, t->e);
+  return g->debugger ? tree_freeze_debugger(g, &t->tree, t->e) : tree_freeze(g, &t->tree, t->e);
 }
 
 static int begin(struct tree_rewinding *t) {
@@ -425,7 +426,7 @@ int engine_rewind(struct engine *g, struct snapshot *whole, struct rewind_report
   bool is_half = false;
   uint64_t since = now_us();
   *report = (struct rewind_report){0};
-  if (check_templates(whole, e) < 0 || (g->debugger && survey_processes(g, whole->process[0]->pid, e) < 0))
+  if (check_templates(whole, e) < 0 || (g->debugger && survey_debugger(g, e) < 0))
     return -1;
   affinity_join(&affinity, whole->process[0]->pid);
   int r = rewind_once(g, whole, report, &is_half, e);
@@ -439,9 +440,31 @@ int engine_rewind(struct engine *g, struct snapshot *whole, struct rewind_report
   return r;
 }
 
-// Whatever of it is held is left to the caller.
+// ---- for a debugger ----
+
+// What it does not trace now, and did then, waits for it to attach.
+static int park_all(struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->whole->processes; i++) {
+    struct part *p = &t->part[i];
+    if (p->s->is_inferior && !p->traced && adopt_park(p->s, &p->frozen, t->engine->debugger, t->e) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+static bool has_to_wait(const struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->inferiors; i++)
+    if (t->inferior[i].must_go)
+      return true;
+  return false;
+}
+
 static int rewind_for_debugger(struct tree_rewinding *t) {
-  int r = check_templates(t->whole, t->e) < 0 || begin(t) < 0 || change(t) < 0 ? -1 : 0;
+  int r = check_templates(t->whole, t->e) < 0 || begin(t) < 0 ? -1 : 0;
+  if (r == 0 && has_to_wait(t))
+    return 1;
+  if (r == 0)
+    r = change(t) < 0 || park_all(t) < 0 ? -1 : 0;
   connections_rewound(t->whole, t->report);
   files_rewound(t->whole, t->report);
   if (r < 0 && t->is_changed)
@@ -449,27 +472,27 @@ static int rewind_for_debugger(struct tree_rewinding *t) {
   return r;
 }
 
-int tree_rewind_around(struct engine *g, struct snapshot *whole, struct frozen *first, struct rewind_report *report,
-                       struct executor **ret_main, struct error *e) {
-  struct tree_rewinding t = {.engine = g, .whole = whole, .first = first, .report = report, .e = e};
-  int r = rewind_for_debugger(&t);
-  if (r == 0) {
-    *ret_main = t.part[0].w.main;
-    t.part[0].w.main = NULL;
-  }
-  release(&t);
-  return r < 0 && t.is_changed ? -2 : r;
-}
-
-int tree_rebuild(struct engine *g, struct snapshot *whole, struct frozen *ret, struct rewind_report *report,
-                 struct error *e) {
-  struct tree_rewinding t = {.engine = g, .whole = whole, .report = report, .e = e};
-  *report = (struct rewind_report){0};
-  int r = rewind_for_debugger(&t);
-  if (r == 0) {
-    *ret = t.part[0].frozen;
-    t.part[0].frozen = (struct frozen){0};
-  }
+int tree_plan_around(struct engine *g, struct snapshot *whole, struct inferior *list, size_t count, struct error *e) {
+  struct rewind_report ignored = {0};
+  struct tree_rewinding t = {
+      .engine = g, .whole = whole, .inferior = list, .inferiors = count, .report = &ignored, .e = e};
+  int r = check_templates(whole, e) < 0 || begin(&t) < 0 ? -1 : has_to_wait(&t);
+  files_rewound(whole, &ignored);
   release(&t);
   return r;
+}
+
+int tree_rewind_around(struct engine *g, struct snapshot *whole, struct inferior *list, size_t count,
+                       struct rewind_report *report, struct error *e) {
+  struct tree_rewinding t = {
+      .engine = g, .whole = whole, .inferior = list, .inferiors = count, .report = report, .e = e};
+  *report = (struct rewind_report){0};
+  int r = rewind_for_debugger(&t);
+  for (size_t i = 0; r == 0 && i < whole->processes; i++)
+    if (t.part[i].traced) {
+      t.part[i].traced->main = t.part[i].w.main;
+      t.part[i].w.main = NULL;
+    }
+  release(&t);
+  return r < 0 && t.is_changed ? -2 : r;
 }

@@ -10,8 +10,9 @@ enum fate { KEPT, MADE };
 struct part {
   struct process_state *s;
   enum fate fate;
-  struct frozen frozen;  // from the tree, or of the one that was made
-  struct rewinding w;    // of one that is kept
+  struct inferior *traced;  // by a debugger, which holds it; NULL: it is ours
+  struct frozen frozen;     // from the tree, or of the one that was made
+  struct rewinding w;       // of one that is kept
   bool is_prepared, stays_stopped;
 };
 
@@ -23,7 +24,8 @@ struct tree_rewinding {
   struct shared_files shared;  // open files of several of them
   bool is_changed;             // there is no way back
   bool keeps_sockets;          // another attempt follows
-  struct frozen *first;        // held by a debugger; NULL: it is ours, as all others
+  struct inferior *inferior;   // what a debugger holds
+  size_t inferiors;
   struct error *e;
   struct rewind_report *report;
 };
@@ -31,6 +33,8 @@ struct tree_rewinding {
 struct part *part_of(const struct tree_rewinding *t, pid_t pid);  // NULL: there is none
 bool is_first(const struct tree_rewinding *t, const struct process_state *s);
 bool is_debugged(const struct tree_rewinding *t);  // the program of a debugger, not the debugger itself
+// It has no parent among them of which it could be a copy, and is no orphan: the program, or another one of a debugger.
+bool is_root(const struct tree_rewinding *t, const struct process_state *s);
 bool is_copy_of(const struct process_state *s, const struct process_state *parent);
 // One that may fork an orphan: in its session, and with none above it that would take the orphan to itself.
 struct part *foster_of(const struct tree_rewinding *t, const struct process_state *s);

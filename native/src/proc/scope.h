@@ -7,7 +7,7 @@
 
 #include "proc/offspring.h"
 
-enum { SCOPE_ROOTS = 3 };
+enum { SCOPE_ROOTS = 34 };
 
 // From now on the session is these processes and what descends from them, at most SCOPE_ROOTS, but for whom is left
 // out.

@@ -73,11 +73,17 @@ static void find_channels(const Snapback__Image__Image *m, struct debugger *d) {
     }
 }
 
+static int adopt_all(struct session *s, const struct held *held, struct error *e) {
+  for (size_t i = 0; i < held->inferiors; i++)
+    if (debugged_adopt(s->first, held->numbered[i].pid, e) < 0)
+      return -1;
+  return 0;
+}
+
 int debugger_restart(struct session *s, const int channel[2], struct error *e) {
   const struct debugger_options *options = session_options(s)->kind_options;
   struct debugger *d = session_data(s);
   struct restart_order order = *options->image;
-  struct snapshot_facts facts;
   order.options.debugger = true;
   order.options.channel[0] = channel[0];
   order.options.channel[1] = channel[1];
@@ -85,11 +91,10 @@ int debugger_restart(struct session *s, const int channel[2], struct error *e) {
     return -1;
   const struct snapshot_entry *entry = session_snapshot(s, 0);
   const struct held *held = entry->held;
-  snapshot_facts(held->inferior, &facts);
-  if (start_both(s, &order, held->inferior, e) < 0 || debugged_adopt(s->first, facts.pid, e) < 0)
+  if (start_both(s, &order, held->inferior, e) < 0 || adopt_all(s, held, e) < 0)
     return -1;
   d->pid = s->first;
-  d->inferior = facts.pid;
+  d->inferior = held->numbered[0].pid;
   d->state = SESSION_STOPPED;
   d->greeted = true;
   find_channels(image_metadata(order.image), d);

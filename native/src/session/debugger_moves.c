@@ -1,205 +1,96 @@
 // SPDX-License-Identifier: EPL-2.0
-// Takes and rewinds, while gdb's main thread waits for the answer of its call.
+// Rewinds, while gdb's main thread waits for the answer of its call.
 //
 // A rewind takes several calls. "rewind" puts the program back and leaves one thread before a jump; gdb steps over the
-// jump, has its stop, and says "stopped", upon which all threads get the rest of their state. When the process is gone
-// it is built anew first, gdb is told to attach to it, and says "attached".
+// jump, has its stop, and says "stopped", upon which all threads get the rest of their state: for each process that gdb
+// debugs, one after the other. When one is gone it is built anew first, gdb is told to attach to it, and says
+// "attached".
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/memory.h"
-#include "engine/application.h"
 #include "proc/status.h"
 #include "session/debugger_state.h"
 #include "session/text.h"
 
-enum { MEMORY_RESERVE_PERCENT = 10 };
-
-void held_free(struct held *h) {
-  if (!h)
-    return;
-  snapshot_free(h->inferior);
-  snapshot_free(h->debugger);
-  free(h);
-}
-
 static struct engine *engine_of(struct debugger *d) { return session_engine(d->session); }
-
-// ---- taking ----
-
-enum {
-  TAKE_ORDER = 1,
-  TAKE_NAME,
-  TAKE_AUTOMATIC,
-  TAKE_PID,
-  TAKE_THREAD,
-  TAKE_FUNCTION,
-  TAKE_FILE,
-  TAKE_LINE,
-  TAKE_PC,
-  TAKE_REASON
-};
-
-static uint64_t meminfo(const char *text, const char *key) {
-  const char *at = strstr(text, key);
-  return at ? strtoull(at + strlen(key), NULL, 10) : 0;
-}
-
-static bool memory_is_short(void) {
-  _cleanup_free_ char *text = NULL;
-  if (file_read("/proc/meminfo", 65536, &text, NULL) < 0)
-    return false;
-  return meminfo(text, "MemAvailable:") < meminfo(text, "MemTotal:") * MEMORY_RESERVE_PERCENT / 100;
-}
-
-// Remote programs, core files and other machines' processes have numbers too.
-static int check_traced_by(const struct debugger *d, pid_t pid, struct error *e) {
-  struct process_status s;
-  if (pid > 1 && status_read(pid, &s) == 0 && s.tracer == d->pid)
-    return 0;
-  return error_set(
-      e, ERROR_REFUSED,
-      "the program is not a process that this gdb runs (a remote program or a core file, say), so it cannot "
-      "be captured");
-}
 
 static bool is_dead(pid_t pid) {
   struct process_status s;
   return status_read(pid, &s) < 0 || s.state == 'Z' || s.state == 'X';
 }
 
-static int capture(struct debugger *d, pid_t pid, struct snapshot **ret, struct error *e) {
-  struct debugged *held;
-  if (session_check_room(d->session, e) < 0 || check_traced_by(d, pid, e) < 0 ||
-      engine_application_allows(engine_of(d), pid, e) < 0 || debugged_open(engine_of(d), d->pid, pid, &held, e) < 0)
-    return -1;
-  int r = debugged_stop(held, e);
-  if (r == 0) {
-    struct error ignored = {0};
-    r = debugged_capture(held, ret, e);
-    (void)debugged_continue(held, &ignored);
-  }
-  debugged_close(held);
-  return r;
-}
-
-// gdb itself, as it waits for our answer: for `rewind --with-debugger`. Without it the snapshot is as good otherwise.
-static struct snapshot *capture_debugger(struct debugger *d, const struct fields *call) {
-  struct snapshot *snapshot = NULL;
-  struct error ignored = {0};
-  if (field_number(call, TAKE_AUTOMATIC) || strcmp(field(call, TAKE_REASON), "running") == 0 || memory_is_short())
-    return NULL;
-  return engine_capture(engine_of(d), d->pid, &snapshot, &ignored) < 0 ? NULL : snapshot;
-}
-
-struct snapshot_entry *held_entry(const char *name, struct snapshot *inferior, pid_t reporter) {
-  struct snapshot_facts facts;
-  snapshot_facts(inferior, &facts);
-  struct snapshot_entry *entry = snapshot_entry_new(name);
-  struct held *h = must_alloc(sizeof *h);
-  *h = (struct held){.inferior = inferior, .reporter = reporter};
-  entry->held = h;
-  entry->threads = facts.threads;
-  entry->pause_us = facts.pause_us;
-  entry->place.pc = facts.pc;
-  entry->pids[0] = facts.pid;
-  entry->pid_count = 1;
-  entry->memory = facts.copied;
-  return entry;
-}
-
-static struct snapshot_entry *entry_of(struct snapshot *snapshot, const struct fields *call) {
-  struct snapshot_entry *entry = held_entry(field(call, TAKE_NAME), snapshot, (pid_t)field_number(call, TAKE_THREAD));
-  uint64_t pc = field_number(call, TAKE_PC) ? field_number(call, TAKE_PC) : entry->place.pc;
-  entry->automatic = field_number(call, TAKE_AUTOMATIC);
-  entry->place = (struct place){
-      .function = text_clean(must_strdup(field(call, TAKE_FUNCTION))),
-      .file = text_clean(must_strdup(field(call, TAKE_FILE))),
-      .reason = text_clean(must_strdup(field(call, TAKE_REASON))),
-      .line = (unsigned)field_number(call, TAKE_LINE),
-      .pc = pc,
-  };
-  return entry;
-}
-
-static int check_name(const char *name, struct error *e) {
-  if (text_is_snapshot_name(name))
-    return 0;
-  return error_set(e, ERROR_BAD_REQUEST, "a snapshot's name has at most 200 bytes and no control characters");
-}
-
-// The program runs, and gdb has yet to look at something that it did, or the program has disabled snapshots: an order
-// comes again, a user tries again.
-static bool put_off(struct debugger *d, const struct request *request, const struct error *e, struct line *answer) {
-  if (!request || e->code != ERROR_BUSY)
-    return false;
-  order_again(d, e);
-  line_add(answer, "later");
-  return true;
-}
-
-int call_take(struct debugger *d, const struct fields *call, struct line *answer, struct error *e) {
-  struct request *request;
-  unsigned order = (unsigned)field_number(call, TAKE_ORDER);
-  struct snapshot *snapshot;
-  bool automatic = field_number(call, TAKE_AUTOMATIC);
-  if (order_begin(d, order, &request, e) < 0 || check_name(field(call, TAKE_NAME), e) < 0)
-    return -1;
-  if (automatic && memory_is_short()) {
-    (void)error_set(e, ERROR_NO_MEMORY, "memory is too short for a snapshot that nobody needs: delete snapshots");
-    order_failed(d, order, e);
-    line_add(answer, "skipped");
-    return 0;
-  }
-  if (capture(d, (pid_t)field_number(call, TAKE_PID), &snapshot, e) < 0) {
-    if (put_off(d, request, e, answer))
-      return 0;
-    order_failed(d, order, e);
-    return -1;
-  }
-  struct snapshot_entry *entry = entry_of(snapshot, call);
-  struct held *held = entry->held;
-  held->debugger = capture_debugger(d, call);
-  entry->with_debugger = held->debugger;
-  if (request)
-    request_taken(order_take(d, order), entry);
-  else
-    session_add(d->session, entry);
-  line_add(answer, "taken");
-  line_add_number(answer, entry->id);
-  return 0;
-}
-
-// ---- rewinding ----
-
-enum { REWIND_ORDER = 1, REWIND_WHICH, REWIND_WITH_DEBUGGER, REWIND_PID };
+enum { REWIND_ORDER = 1, REWIND_WHICH, REWIND_WITH_DEBUGGER, REWIND_INFERIORS };
 
 void move_end(struct debugger *d) {
+  alarm_free(d->move.nudge);
   if (d->move.orphaned)
     held_free(d->move.held);
   free(d->move.name);
   d->move = (struct move){0};
 }
 
-static void answer_step(struct debugger *d, pid_t thread, unsigned steps, struct line *answer) {
+// gdb that debugs several processes may look at one that does not run, for an event of the other, and sleep: about a
+// thread that it steps it has an outdated event to throw away first, and nothing would wake it. After a SIGCHLD it
+// looks again, at any one of them.
+static void nudge(void *data);
+
+static void nudge_soon(struct debugger *d) {
+  enum { NUDGE_MS = 5 };
+  d->move.nudge = loop_alarm(session_loop(d->session), NUDGE_MS, nudge, d);
+}
+
+static void nudge(void *data) {
+  struct debugger *d = data;
+  (void)kill(d->pid, SIGCHLD);
+  nudge_soon(d);
+}
+
+static void answer_step(struct debugger *d, const struct passage *p, struct line *answer) {
+  if (d->move.held->inferiors > 1 && !d->move.nudge)
+    nudge_soon(d);
   line_add(answer, "step");
-  line_add_number(answer, (uint64_t)thread);
-  line_add_number(answer, steps);
+  line_add_number(answer, (uint64_t)p->process);
+  line_add_number(answer, (uint64_t)p->thread);
+  line_add_number(answer, p->steps);
+  line_add_number(answer, p->is_last);
   line_add_number(answer, d->move.snapshot);
   line_add(answer, d->move.name);
   line_add(answer, text_tame(text_clean(d->move.report.note)));
 }
 
-static pid_t process_of(const struct move *m) {
-  struct snapshot_facts facts;
-  snapshot_facts(m->held->inferior, &facts);
-  return facts.pid;
+static const struct numbered *find(const struct numbered *list, size_t count, pid_t pid) {
+  for (size_t i = 0; i < count; i++)
+    if (list[i].pid == pid)
+      return &list[i];
+  return NULL;
 }
 
-// A rewind that failed half-way leaves a process that cannot go on: gdb ends it, and it is built anew. Once.
+static void add_to_report(struct move *m, const struct rewind_report *report) {
+  struct rewind_report before = m->report;
+  m->report = *report;
+  m->report.rebuilt = before.rebuilt || report->rebuilt;
+  m->report.duration_us += before.duration_us;
+  m->report.processes_made += before.processes_made;
+  m->report.processes_ended += before.processes_ended;
+  if (before.note[0])
+    memcpy(m->report.note, before.note, sizeof m->report.note);
+}
+
+// ---- what gdb has to do before ----
+
+// gdb may be unable to do what it is told: it is not told for ever.
+static int check_rounds(struct move *m, struct error *e) {
+  enum { ROUNDS = 2 };
+  if (m->rounds++ < ROUNDS + 2 * m->held->inferiors)
+    return 0;
+  return error_set(e, ERROR_FAILED, "gdb does not end the present processes, or attach to the new ones");
+}
+
+// A rewind that failed half-way leaves processes that cannot go on: gdb ends them, and they are built anew. Once.
 static int rescue(struct debugger *d, struct line *answer, struct error *e) {
   if (d->move.rescued)
     return -1;
@@ -211,51 +102,64 @@ static int rescue(struct debugger *d, struct line *answer, struct error *e) {
   return 0;
 }
 
-static int put_back(struct debugger *d, struct line *answer, struct error *e) {
+// Of a process that was killed from outside gdb learns when it is told to look.
+static bool answer_kill_lost(struct debugger *d, const struct numbered *now, size_t count, struct line *answer) {
+  size_t lost = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!is_dead(now[i].pid) && debugger_traces(d, now[i].pid))
+      continue;
+    if (!lost++)
+      line_add(answer, "kill");
+    line_add_number(answer, now[i].number);
+  }
+  return lost;
+}
+
+static void answer_kill(const struct debugged *held, const struct numbered *now, size_t count, struct line *answer) {
+  line_add(answer, "kill");
+  for (size_t i = 0; i < count; i++)
+    if (debugged_must_go(held, i))
+      line_add_number(answer, now[i].number);
+}
+
+// False: it traces all that it did.
+static bool answer_attach(const struct move *m, const struct numbered *now, size_t count, struct line *answer) {
+  for (size_t i = 0; i < m->held->inferiors; i++) {
+    const struct numbered *then = &m->held->numbered[i];
+    if (find(now, count, then->pid))
+      continue;
+    line_add(answer, "attach");
+    line_add_number(answer, then->number);
+    line_add_number(answer, (uint64_t)then->pid);
+    return true;
+  }
+  return false;
+}
+
+// ---- putting back ----
+
+static int put_back(struct debugger *d, const struct numbered *now, size_t count, struct line *answer,
+                    struct error *e) {
   struct debugged *held;
   struct move *m = &d->move;
   struct rewind_report report = {0};
-  unsigned steps = 1;
-  pid_t pid = process_of(m);
-  if (check_traced_by(d, pid, e) < 0 || debugged_open(engine_of(d), d->pid, pid, &held, e) < 0)
+  struct passage passage;
+  if (debugger_hold(d, now, count, &held, e) < 0)
     return -1;
-  int r = debugged_rewind(held, m->held->inferior, m->held->reporter, &report, &steps, e);
+  int r = debugged_rewind(held, m->held->inferior, m->held->reporter, &report, &passage, e);
+  if (r == DEBUGGER_ENDS)
+    answer_kill(held, now, count, answer);
   debugged_close(held);
   if (r == -2)
     return rescue(d, answer, e);
   if (r < 0)
     return -1;
-  struct rewind_report before = m->report;
-  m->report = report;
-  m->report.rebuilt = before.rebuilt || report.rebuilt;
-  m->report.duration_us += before.duration_us;
-  if (before.note[0])
-    memcpy(m->report.note, before.note, sizeof m->report.note);
-  answer_step(d, m->held->reporter, steps, answer);
+  add_to_report(m, &report);
+  if (r == DEBUGGER_STEPS)
+    answer_step(d, &passage, answer);
+  else if (r == DEBUGGER_ATTACHES)
+    (void)answer_attach(m, now, count, answer);
   return 0;
-}
-
-// gdb goes back to where it waited for the answer to its take, and gets another answer to it now.
-static int put_debugger_back(struct debugger *d, struct error *e) {
-  struct debugged *held;
-  struct move *m = &d->move;
-  struct rewind_report debugger = {0}, inferior = {0};
-  pid_t pid = process_of(m);
-  if (!m->held->debugger)
-    return error_set(
-        e, ERROR_REFUSED,
-        "snapshot %llu holds the program alone, not gdb (gdb is not kept in automatic snapshots and in those of a "
-        "running program): rewind without --with-debugger",
-        (unsigned long long)m->snapshot);
-  if (check_traced_by(d, pid, e) < 0 || engine_rewind(engine_of(d), m->held->debugger, &debugger, e) < 0)
-    return -1;
-  m->report.duration_us = debugger.duration_us;
-  if (debugged_open(engine_of(d), d->pid, pid, &held, e) < 0)
-    return -1;
-  int r = debugged_rewind_untold(held, m->held->inferior, &inferior, e);
-  debugged_close(held);
-  m->report.duration_us += inferior.duration_us;
-  return r;
 }
 
 static int build_anew(struct debugger *d, struct line *answer, struct error *e) {
@@ -263,14 +167,66 @@ static int build_anew(struct debugger *d, struct line *answer, struct error *e) 
   struct rewind_report report = {0};
   if (debugged_rebuild(engine_of(d), m->held->inferior, d->pid, &report, e) < 0)
     return -1;
-  m->report.rebuilt = true;
-  m->report.duration_us += report.duration_us;
-  if (report.note[0])
-    memcpy(m->report.note, report.note, sizeof m->report.note);
-  line_add(answer, "attach");
-  line_add_number(answer, (uint64_t)process_of(&d->move));
+  report.rebuilt = true;
+  add_to_report(m, &report);
+  (void)answer_attach(m, NULL, 0, answer);
   return 0;
 }
+
+// The next thing that gdb is to do. `now`: what it debugs.
+static int advance(struct debugger *d, const struct numbered *now, size_t count, struct line *answer, struct error *e) {
+  if (check_rounds(&d->move, e) < 0)
+    return -1;
+  if (answer_kill_lost(d, now, count, answer))
+    return 0;
+  return count ? put_back(d, now, count, answer, e) : build_anew(d, answer, e);
+}
+
+// ---- gdb too ----
+
+static int plan_untold(struct debugger *d, const struct numbered *now, size_t count, struct error *e) {
+  struct debugged *held;
+  if (debugger_hold(d, now, count, &held, e) < 0)
+    return -1;
+  int r = debugged_plan_untold(held, d->move.held->inferior, e);
+  debugged_close(held);
+  return r;
+}
+
+static int check_debugger(struct debugger *d, const struct numbered *now, size_t count, struct error *e) {
+  const struct move *m = &d->move;
+  bool is_same = count == m->held->inferiors;
+  if (!m->held->debugger)
+    return error_set(
+        e, ERROR_REFUSED,
+        "snapshot %llu holds the program alone, not gdb (gdb is not kept in automatic snapshots, in those of a running "
+        "program, and while a process runs that gdb has started besides): rewind without --with-debugger",
+        (unsigned long long)m->snapshot);
+  for (size_t i = 0; i < count; i++)
+    is_same = is_same && !is_dead(now[i].pid) && debugger_traces(d, now[i].pid);
+  if (!is_same)
+    return error_set(e, ERROR_REFUSED,
+                     "the program has ended or been started anew since: rewind without --with-debugger first");
+  return plan_untold(d, now, count, e);
+}
+
+// gdb goes back to where it waited for the answer to its take, and gets another answer to it now.
+static int put_debugger_back(struct debugger *d, const struct numbered *now, size_t count, struct error *e) {
+  struct debugged *held;
+  struct move *m = &d->move;
+  struct rewind_report debugger = {0}, inferior = {0};
+  if (check_debugger(d, now, count, e) < 0 || engine_rewind(engine_of(d), m->held->debugger, &debugger, e) < 0)
+    return -1;
+  m->report.duration_us = debugger.duration_us;
+  if (debugger_hold(d, now, count, &held, e) < 0)
+    return -1;
+  int r = debugged_rewind_untold(held, m->held->inferior, &inferior, e);
+  debugged_close(held);
+  m->report.duration_us += inferior.duration_us;
+  return r;
+}
+
+// ---- the calls ----
 
 static struct snapshot_entry *wanted(struct debugger *d, const struct fields *call, struct error *e) {
   const char *which = field(call, REWIND_WHICH);
@@ -300,7 +256,7 @@ static void begin_move(struct debugger *d, const struct snapshot_entry *entry) {
 int move_resume(struct debugger *d, const struct snapshot_entry *entry, struct error *e) {
   struct line answer = {0};
   begin_move(d, entry);
-  if (put_back(d, &answer, e) < 0)
+  if (put_back(d, d->move.held->numbered, d->move.held->inferiors, &answer, e) < 0)
     return -1;
   int r = channel_send(&d->call, &answer);
   return r < 0 ? error_set_errno(e, r, "cannot answer gdb") : 0;
@@ -313,13 +269,25 @@ static int give_up(struct debugger *d, struct error *e) {
 }
 
 // Where a process that has ended cannot be built anew, no other one is ended for it.
-static int check_number(const struct debugger *d, pid_t pid, struct error *e) {
-  if (!session_options(d->session)->on_host || (pid == process_of(&d->move) && !is_dead(pid)))
-    return 0;
-  return error_set(e, ERROR_REFUSED,
-                   "the snapshot is of process %d, which gdb does not debug any more: attach to it if it still runs; "
-                   "one that has ended cannot be brought back beside the host's processes (--host-pids)",
-                   process_of(&d->move));
+static int check_numbers(const struct debugger *d, const struct numbered *now, size_t count, struct error *e) {
+  const struct held *held = d->move.held;
+  for (size_t i = 0; session_options(d->session)->on_host && i < held->inferiors; i++) {
+    pid_t pid = held->numbered[i].pid;
+    if (!find(now, count, pid) || is_dead(pid))
+      return error_set(e, ERROR_REFUSED,
+                       "the snapshot is of process %d, which gdb does not debug any more: attach to it if it still "
+                       "runs; one that has ended cannot be brought back beside the host's processes (--host-pids)",
+                       pid);
+  }
+  return 0;
+}
+
+static int begin_rewind(struct debugger *d, const struct fields *call, struct line *answer, struct error *e) {
+  _cleanup_free_ struct numbered *now = NULL;
+  size_t count = inferiors_of(call, REWIND_INFERIORS, &now);
+  if (field_number(call, REWIND_WITH_DEBUGGER) && put_debugger_back(d, now, count, e) < 0)
+    return -1;
+  return check_numbers(d, now, count, e) < 0 || advance(d, now, count, answer, e) < 0 ? -1 : 0;
 }
 
 int call_rewind(struct debugger *d, const struct fields *call, struct line *answer, struct error *e) {
@@ -334,22 +302,7 @@ int call_rewind(struct debugger *d, const struct fields *call, struct line *answ
   }
   begin_move(d, entry);
   d->move.order = order;
-  pid_t pid = (pid_t)field_number(call, REWIND_PID);
-  if (field_number(call, REWIND_WITH_DEBUGGER)) {
-    if (pid != process_of(&d->move))
-      (void)error_set(e, ERROR_REFUSED,
-                      "the program has ended or been started anew since: rewind without --with-debugger first");
-    return e->code || put_debugger_back(d, e) < 0 || put_back(d, answer, e) < 0 ? give_up(d, e) : 0;
-  }
-  if (check_number(d, pid, e) < 0)
-    return give_up(d, e);
-  // Of a process that was killed from outside gdb learns when it is told to look.
-  if (pid && (pid != process_of(&d->move) || is_dead(pid))) {
-    line_add(answer, "kill");
-    return 0;
-  }
-  int r = pid ? put_back(d, answer, e) : build_anew(d, answer, e);
-  return r < 0 ? give_up(d, e) : 0;
+  return begin_rewind(d, call, answer, e) < 0 ? give_up(d, e) : 0;
 }
 
 static int check_moving(const struct debugger *d, struct error *e) {
@@ -357,38 +310,45 @@ static int check_moving(const struct debugger *d, struct error *e) {
 }
 
 int call_killed(struct debugger *d, const struct fields *call, struct line *answer, struct error *e) {
-  (void)call;
+  _cleanup_free_ struct numbered *now = NULL;
+  size_t count = inferiors_of(call, 1, &now);
   if (check_moving(d, e) < 0)
     return -1;
-  return build_anew(d, answer, e) < 0 ? give_up(d, e) : 0;
+  return advance(d, now, count, answer, e) < 0 ? give_up(d, e) : 0;
 }
 
+// Those that it has yet to attach to are parked.
 int call_attached(struct debugger *d, const struct fields *call, struct line *answer, struct error *e) {
-  (void)call;
+  _cleanup_free_ struct numbered *now = NULL;
+  size_t count = inferiors_of(call, 1, &now);
   if (check_moving(d, e) < 0)
     return -1;
-  return put_back(d, answer, e) < 0 ? give_up(d, e) : 0;
+  int r = check_rounds(&d->move, e);
+  if (r == 0 && !answer_attach(&d->move, now, count, answer))
+    r = advance(d, now, count, answer, e);
+  return r < 0 ? give_up(d, e) : 0;
 }
 
-static int settle(struct debugger *d, unsigned *ret_steps, struct error *e) {
+static int settle(struct debugger *d, struct passage *ret, struct error *e) {
   struct debugged *held;
-  if (debugged_open(engine_of(d), d->pid, process_of(&d->move), &held, e) < 0)
+  const struct held *then = d->move.held;
+  if (debugger_hold(d, then->numbered, then->inferiors, &held, e) < 0)
     return -1;
-  int r = debugged_settle(held, d->move.held->inferior, &d->move.report, ret_steps, e);
+  int r = debugged_settle(held, then->inferior, &d->move.report, ret, e);
   debugged_close(held);
   return r;
 }
 
 int call_stopped(struct debugger *d, const struct fields *call, struct line *answer, struct error *e) {
   (void)call;
-  unsigned steps;
+  struct passage passage;
   if (check_moving(d, e) < 0)
     return -1;
-  int r = settle(d, &steps, e);
+  int r = settle(d, &passage, e);
   if (r < 0)
     return rescue(d, answer, e) < 0 ? give_up(d, e) : 0;
   if (r > 0) {
-    answer_step(d, d->move.held->reporter, steps, answer);
+    answer_step(d, &passage, answer);
     return 0;
   }
   struct request *request = order_take(d, d->move.order);

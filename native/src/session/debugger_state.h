@@ -7,9 +7,17 @@
 #include "session/debugger_channel.h"
 #include "session/session.h"
 
+// A process that gdb debugs, and its number in gdb's own list ("info inferiors").
+struct numbered {
+  unsigned number;
+  pid_t pid;
+};
+
 // What an entry of the list holds.
 struct held {
   struct snapshot *inferior;
+  struct numbered *numbered;  // at the snapshot
+  size_t inferiors;
   struct snapshot *debugger;  // NULL: gdb itself was not taken
   pid_t reporter;             // the thread that stood where the user looked: a rewind's stop is reported for it
 };
@@ -29,10 +37,12 @@ struct move {
   unsigned order;  // that asked for it; 0: gdb's user
   uint64_t snapshot;
   struct held *held;
+  size_t rounds;  // in which gdb was told to do something before
   bool rescued;   // the process had to be given up half-way, and is built anew
   bool orphaned;  // the entry has been deleted meanwhile: `held` is ours to free
   struct rewind_report report;
   char *name;
+  struct alarm *nudge;  // while gdb is to come to a stop
 };
 
 struct debugger {
@@ -64,9 +74,17 @@ void debugger_hear(struct debugger *d, const struct fields *call);
 // A snapshot by its number or name; numbers win. NULL: none.
 struct snapshot_entry *debugger_find(struct debugger *d, const char *which);
 
-// debugger_moves.c: takes and rewinds; each answers gdb in `answer`.
+// Both answer gdb in `answer`. debugger_moves.c: rewinds.
 typedef int call_function(struct debugger *d, const struct fields *call, struct line *answer, struct error *e);
-call_function call_take, call_rewind, call_killed, call_attached, call_stopped, call_failed;
+call_function call_rewind, call_killed, call_attached, call_stopped, call_failed;
+
+// debugger_takes.c
+call_function call_take;
+// What gdb debugs now, as its call tells it from a field on; the caller frees the list.
+size_t inferiors_of(const struct fields *call, unsigned at, struct numbered **ret);
+bool debugger_traces(const struct debugger *d, pid_t pid);
+int debugger_hold(struct debugger *d, const struct numbered *list, size_t count, struct debugged **ret,
+                  struct error *e);
 void held_free(struct held *h);
 // An entry for a snapshot of the inferior. `reporter`: the thread at which the user looked.
 struct snapshot_entry *held_entry(const char *name, struct snapshot *inferior, pid_t reporter);

@@ -26,3 +26,5 @@ struct batch {
 // Writes the addresses of announced pointers, for a memory that starts at `base`.
 void batch_set_pointers(struct batch *b, uint64_t base);
 uint64_t batch_argument(const struct arg *a, uint64_t base);
+
+int batch_run_here(struct batch *b);  // in this process; here.c

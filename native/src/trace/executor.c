@@ -20,11 +20,6 @@
 #include "trace/batch.h"
 #include "trace/instruction.h"
 #include "trace/journal.h"
-#include "trace/wait.h"
-
-#ifndef PTRACE_EVENT_STOP
-#define PTRACE_EVENT_STOP 128
-#endif
 
 // The area in the tracee: a page of code, the table of calls, the memory of the batch.
 enum {
@@ -73,35 +68,6 @@ struct registers *executor_registers(struct executor *x) {
 uint64_t *executor_mask(struct executor *x) { return &x->mask; }
 uint64_t executor_events(const struct executor *x) { return x->events; }
 bool *executor_stop_pending(struct executor *x) { return &x->stop_pending; }
-
-// ---- this process ----
-
-// A wait for one thread, whatever becomes of its process meanwhile.
-static int64_t wait_here(const uint64_t a[6]) {
-  int *status = (int *)(uintptr_t)a[1];
-  int r = wait_for_thread((pid_t)a[0], false, status);
-  return r < 0 ? r : (int64_t)a[0];
-}
-
-static int64_t call_here(long number, const uint64_t a[6]) {
-  if (number == SYS_wait4 && (int)a[2] == __WALL)
-    return wait_here(a);
-  long r = syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-  return r < 0 ? -errno : r;
-}
-
-static int run_here(struct batch *b) {
-  uint64_t base = (uint64_t)(uintptr_t)b->memory;
-  batch_set_pointers(b, base);
-  for (unsigned i = 0; i < b->calls_count; i++) {
-    struct call *c = &b->calls[i];
-    uint64_t a[6];
-    for (int k = 0; k < 6; k++)
-      a[k] = batch_argument(&c->args[k], base);
-    c->result = call_here(c->number, a);
-  }
-  return 0;
-}
 
 // ---- driving a thread ----
 
@@ -253,6 +219,23 @@ static int open_memory(struct executor *x, struct error *e) {
   return 0;
 }
 
+// In the stop of an event (fork, exec…) a thread is inside of a system call, whose end would change the registers that
+// we set: it goes to that end first.
+static bool is_inside_call(const siginfo_t *info) {
+  int event = info->si_code >> 8;
+  return info->si_signo == SIGTRAP && (info->si_code & 0xff) == SIGTRAP && event >= PTRACE_EVENT_FORK &&
+         event <= PTRACE_EVENT_VFORK_DONE;
+}
+
+static int end_call(struct executor *x, struct error *e) {
+  int s;
+  batch_clear(x->drive);
+  (void)add_ptrace(x, PTRACE_SYSCALL, 0, NUMBER(0));
+  if (drive_to_stop(x, "drive", &s, &x->saved, e) < 0)
+    return -1;
+  return is_call_stop(s, NULL) ? 0 : error_set(e, ERROR_BUSY, "thread %d does not come to rest", x->tid);
+}
+
 static int save_state(struct executor *x, struct error *e) {
   static const uint64_t all = ~(uint64_t)0;
   if (!x->tracer->tracer && !x->keeps_area)
@@ -274,7 +257,7 @@ static int save_state(struct executor *x, struct error *e) {
   memcpy(&x->mask, batch_at(x->drive, mask), sizeof x->mask);
   memcpy(&x->info, batch_at(x->drive, info), sizeof x->info);
   x->has_info = batch_result(x->drive, third) >= 0;
-  return 0;
+  return x->has_info && is_inside_call(&x->info) ? end_call(x, e) : 0;
 }
 
 static int map_area(struct executor *x, uint64_t address, struct error *e) {
@@ -413,7 +396,7 @@ int executor_run(struct executor *x, struct batch *b, struct error *e) {
   if (!b->calls_count)
     return 0;
   if (!x->tracer)
-    return run_here(b);
+    return batch_run_here(b);
   if (write_batch(x, b, e) < 0 || start_loop(x, b->calls_count, e) < 0)
     return -1;
   return read_batch(x, b, e);

@@ -79,11 +79,23 @@ pid_t wait_for_report(void) {
 
 // ---- a waiter of ours ----
 
-static struct { pid_t waiter, process; } guard;
+static struct {
+  pid_t waiter;
+  const pid_t *process;
+  size_t count;
+} guard;
 
-void wait_guard(pid_t waiter, pid_t process) {
+void wait_guard(pid_t waiter, const pid_t *process, size_t count) {
   guard.waiter = waiter;
   guard.process = process;
+  guard.count = count;
+}
+
+static bool is_one_dead(void) {
+  for (size_t i = 0; i < guard.count; i++)
+    if (is_dead(guard.process[i]))
+      return true;
+  return false;
 }
 
 // True: it had come to a stop of its own by then, which is what the caller waits for. The one that we have asked for
@@ -113,7 +125,7 @@ static bool wait_guarded(unsigned *looked, int *ret_status) {
     return false;
   }
   (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-  return *looked % SLEEPS_PER_CHECK == 0 && is_dead(guard.process) && end_call(guard.waiter, ret_status);
+  return *looked % SLEEPS_PER_CHECK == 0 && is_one_dead() && end_call(guard.waiter, ret_status);
 }
 
 // 1, 0, or -errno.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 // Waits until the thread stops or ends. 0 and its status, as waitpid(2) gives it, or -errno. A stop is taken. An end
@@ -20,7 +21,7 @@ bool thread_take_end(pid_t tid, int *ret_status);  // if it has come; also in a 
 // Waits until there is something to tell of any thread, or until a signal. The thread, 0: a signal.
 pid_t wait_for_report(void);
 
-// `waiter` makes calls for us that wait for threads of `process` (a debugger's main thread, and what it debugs). When
-// the process is killed meanwhile such a call would never return: while we wait for the waiter, it is ended with EINTR.
-// 0, 0: no such waiter any more.
-void wait_guard(pid_t waiter, pid_t process);
+// `waiter` makes calls for us that wait for threads of those processes (a debugger's main thread, and what it debugs).
+// When one is killed meanwhile such a call would never return: while we wait for the waiter, it is ended with EINTR.
+// 0: no such waiter any more. The list stays the caller's.
+void wait_guard(pid_t waiter, const pid_t *process, size_t count);

@@ -16,7 +16,7 @@ QUIET = ["-q", "-nx", "-iex", "set pagination off", "-iex", "set confirm off", "
 
 # Looked up while we are root still, if we are.
 PROGRAMS = {name: support.within_reach(os.path.join(os.environ["GDB_PROGRAMS"], name))
-            for name in ("steps", "churn", "crash", "busy", "family")}
+            for name in ("steps", "churn", "crash", "busy", "family", "kin")}
 
 
 class CommandLine:

@@ -113,11 +113,6 @@ class Families(TestCase):
         self.assertIn("step_done (at=1)", gdb.do("rewind"))
         self.finish(gdb)
 
-    def test_second_program_of_gdb_is_refused_by_name(self):
-        gdb = self.at_first_step("set detach-on-fork off", "set schedule-multiple on")
-        self.assertIn("gdb debugs 3 processes; a snapshot can hold one", gdb.do("snapshot"))
-        self.assertEqual(gdb.value("number"), "0")
-
 
 CHOICE = random.Random(random.SystemRandom().randrange(10 ** 9))
 
