@@ -136,6 +136,15 @@ static bool answer_attach(const struct move *m, const struct numbered *now, size
   return false;
 }
 
+// One that was being killed when it was looked at.
+static bool dies_now(struct debugger *d, const struct numbered *now, size_t count, struct line *answer,
+                     struct error *e) {
+  if (e->code != ERROR_NO_PROCESS || !answer_kill_lost(d, now, count, answer))
+    return false;
+  *e = (struct error){0};
+  return true;
+}
+
 // ---- putting back ----
 
 static int put_back(struct debugger *d, const struct numbered *now, size_t count, struct line *answer,
@@ -145,7 +154,7 @@ static int put_back(struct debugger *d, const struct numbered *now, size_t count
   struct rewind_report report = {0};
   struct passage passage;
   if (debugger_hold(d, now, count, &held, e) < 0)
-    return -1;
+    return dies_now(d, now, count, answer, e) ? 0 : -1;
   int r = debugged_rewind(held, m->held->inferior, m->held->reporter, &report, &passage, e);
   if (r == DEBUGGER_ENDS)
     answer_kill(held, now, count, answer);
