@@ -69,11 +69,10 @@ int inet_look(int fd, struct inet_view *ret);  // 0 or -errno
 
 // ---- socket_inet_queue.c: the bytes of a stream ----
 
-// Lets what the peer has sent come through to `fd` (`peer`: -1, unknown). Bytes that are still on the way, or -errno.
-int64_t inet_settle(int fd, int peer);
 // Waits for the end of what a peer that has been closed has still to deliver.
 void inet_await_end(int fd);
-// As inet_settle, and then a copy of all that has not been read. The bytes stay where they are.
+// Lets what the peer has sent come through to `fd` (`peer`: -1, unknown); then a copy of all that has not been read.
+// The bytes stay where they are.
 int inet_peek(int fd, int peer, struct socket_queue *ret);
 // Takes all out, also what is still on the way.
 int inet_drain(int fd, int peer);

@@ -86,12 +86,13 @@ static void put_back(const struct window *w) {
   set_number(w->fd, SO_RCVLOWAT, w->wanted);
 }
 
-int64_t inet_settle(int fd, int peer) {
+// Lets what the peer has sent come through to `fd` (`peer`: -1, unknown). Bytes that are still on the way, or -errno.
+static int64_t settle(int fd, int peer, int patience_ms) {
   int on_the_way = peer < 0 ? 0 : number_of(peer, SIOCOUTQ), here = number_of(fd, SIOCINQ);
   if (on_the_way <= 0 || here < 0)
     return here < 0 ? here : 0;
   struct window w = enlarge(fd, (int64_t)here + on_the_way + ROOM_BEYOND);
-  int left = wait_until_through(fd, peer, SETTLE_MS);
+  int left = wait_until_through(fd, peer, patience_ms);
   put_back(&w);
   return left;
 }
@@ -164,13 +165,22 @@ static int take_and_refill(int fd, int peer, struct socket_queue *ret) {
   return r < 0 ? r : inet_refill(fd, peer, ret);
 }
 
+// One that has sent its end sends nothing any more.
+static bool can_send(int fd) {
+  struct tcp_info info = {0};
+  socklen_t size = sizeof info;
+  return fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT);
+}
+
 int inet_peek(int fd, int peer, struct socket_queue *ret) {
   *ret = (struct socket_queue){0};
-  int64_t left = inet_settle(fd, peer);
-  if (left < 0)
-    return (int)left;
+  bool can_be_sent_again = can_send(peer);
+  int64_t left = settle(fd, peer, can_be_sent_again ? SETTLE_MS : PATIENCE_MS);
+  if (left < 0 || (left > 0 && !can_be_sent_again))
+    return left < 0 ? (int)left : -ETIMEDOUT;
   bool comes_through = !left && fault(FAULT_tcp_window) == 0;
-  int r = !comes_through && peer >= 0 ? take_and_refill(fd, peer, ret) : peek_here(fd, ret);
+  int r = !comes_through && can_be_sent_again ? take_and_refill(fd, peer, ret) : peek_here(fd, ret);
   if (r < 0)
     socket_queue_done(ret);
   return r;

@@ -275,6 +275,7 @@ try:
         sent += piece[:a.send(piece)]
 except BlockingIOError:
     pass
+if "ended" in sys.argv: a.shutdown(socket.SHUT_WR)
 say("ready")
 while not os.path.exists(folder + "/read") and not os.path.exists(folder + "/close"): time.sleep(0.01)
 if os.path.exists(folder + "/close"):
@@ -298,11 +299,11 @@ except OSError as e:
 class Faults(Outside):
     """What cannot be done in the usual way is done in another, or told of."""
 
-    def begin(self, point):
+    def begin(self, point, *words):
         path = self.path("script.py")
         with open(path, "w", encoding="utf-8") as file:
             file.write(SELF)
-        self.session = self.launch(["/usr/bin/python3", path, self.path("work")], faults=point)
+        self.session = self.launch(["/usr/bin/python3", path, self.path("work"), *words], faults=point)
         self.wait_until_said("ready")
         return self.session.snapshot()
 
@@ -332,6 +333,17 @@ class Faults(Outside):
         self.touch("read")
         self.assertEqual(self.session.wait(), 0)
         self.assertEqual(self.said()[-1], "right")
+
+    def test_bytes_that_could_not_be_sent_again_are_left_where_they_are(self):
+        """Their sender has sent its end behind them."""
+        for connection in (1, 2):
+            with self.subTest(connection):
+                self.begin(f"tcp_window:{connection}", "ended")
+                self.touch("read")
+                self.assertEqual(self.session.wait(), 0)
+                self.assertEqual(self.said()[-1], "right")
+                os.unlink(self.path("work", "read"))
+                os.unlink(self.path("work", "said"))
 
     def test_ends_that_cannot_be_connected_are_like_after_a_reset(self):
         told = self.close_and_rewind(self.begin("tcp_join"))
