@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/tracing_calls.h"
+#include "trace/wait.h"
 
 static const uint64_t all_signals = ~(uint64_t)0;
 
@@ -29,11 +30,20 @@ static void put_debug_registers_back(const struct tracing *k) {
     (void)ptrace(PTRACE_POKEUSER, k->tid, arch_debug_offset[i], k->debug[i]);
 }
 
+// One that has been taken over, and not frozen yet, is on its way to a stop that nobody has waited for.
+static int read_registers(pid_t tid, struct registers *ret) {
+  int status;
+  if (ptrace(PTRACE_GETREGS, tid, 0, ret) == 0)
+    return 0;
+  return errno == ESRCH && wait_for_thread(tid, false, &status) == 0 && WIFSTOPPED(status)
+             ? (int)ptrace(PTRACE_GETREGS, tid, 0, ret)
+             : -1;
+}
+
 static int put_to_sleep(const struct tracing_calls *c, struct tracing_given *ret, struct error *e) {
   static const uint64_t none[6];
   pid_t tid = c->k->tid;
-  if (ptrace(PTRACE_GETREGS, tid, 0, &ret->registers) < 0 ||
-      ptrace(PTRACE_GETSIGMASK, tid, sizeof ret->mask, &ret->mask) < 0)
+  if (read_registers(tid, &ret->registers) < 0 || ptrace(PTRACE_GETSIGMASK, tid, sizeof ret->mask, &ret->mask) < 0)
     return error_set_errno(e, -errno, "cannot read the registers of thread %d", tid);
   put_debug_registers_back(c->k);
   struct registers r = ret->registers;

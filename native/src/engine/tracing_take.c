@@ -70,18 +70,18 @@ static int interrupt(struct tracing_calls *c, int *ret_status, struct error *e) 
   return NOT_NOW;
 }
 
-// One that was let make a single step is not to be stopped before it: it would go on without stepping. A step ends in a
-// stop, so whoever is ready to run is given the time to.
-static int let_step_end(struct tracing_calls *c, int *ret_status, struct error *e) {
-  enum { TRIES = 100, PAUSE_NS = 200000 };
-  uint64_t before = stepping_run_time(c->k->pid, c->k->tid);
-  for (int i = 0; i < TRIES && before != UINT64_MAX; i++) {
-    uint64_t now = stepping_run_time(c->k->pid, c->k->tid);
-    if (now > before)
-      return news(c, ret_status, e);
+// For a thread that has been attached to. One that was let make a single step is not to be stopped before it: it would
+// go on without stepping. And one that is about to fork would come to that stop first, with ours behind it for its
+// tracer to meet. So whoever is ready to run is given time: a step ends in a stop, and most others in a call that
+// waits.
+static int let_settle(struct tracing_calls *c, int *ret_status, struct error *e) {
+  enum { TRIES = 60, PAUSE_NS = 200000, STEP_NS = 1000000 };
+  uint64_t before = stepping_run_time(c->k->pid, c->k->tid), now = before;
+  for (int i = 0; i < TRIES && now != UINT64_MAX; i++) {
     (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+    now = stepping_run_time(c->k->pid, c->k->tid);
   }
-  return before == UINT64_MAX ? 0 : NOT_NOW;
+  return now == UINT64_MAX || now >= before + STEP_NS ? news(c, ret_status, e) : NOT_NOW;
 }
 
 // 0: it is in a stop, whose status waits to be told; TOLD: it has been; NOT_NOW; -1.
@@ -96,7 +96,7 @@ static int find_stop(struct tracing_calls *c, int *ret_status, bool *ret_was_run
     return NOT_NOW;
   if (state == 't' && news(c, ret_status, e) < 0)  // it may have come to it just now
     return -1;
-  int r = state == 't' || c->k->is_seized ? 0 : let_step_end(c, ret_status, e);
+  int r = state == 't' || c->k->is_seized ? 0 : let_settle(c, ret_status, e);
   if (r != 0)
     return r;
   if (*ret_status)
