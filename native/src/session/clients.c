@@ -196,6 +196,13 @@ void clients_tell(struct session *s, Snapback__Control__Event *event) {
       send_message(c, &message);
 }
 
+bool clients_listen(const struct session *s) {
+  for (const struct client *c = s->clients.first; c; c = c->next)
+    if (c->subscribed)
+      return true;
+  return false;
+}
+
 bool clients_flushed(const struct session *s) {
   for (const struct client *c = s->clients.first; c; c = c->next)
     if (c->out.size)

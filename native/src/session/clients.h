@@ -48,6 +48,7 @@ pid_t client_inside(const struct client *c);
 void client_ask_at_end(struct client *c, struct request *r);
 
 // Sends the Event to all subscribers.
+bool clients_listen(const struct session *s);  // anybody subscribes
 void clients_tell(struct session *s, Snapback__Control__Event *event);
 
 // True when nothing waits to be sent.

@@ -10,11 +10,12 @@
 #include "engine/application.h"
 #include "session/attached.h"
 #include "session/clients.h"
+#include "session/measuring.h"
 #include "session/messages.h"
 #include "session/supervisor.h"
 #include "session/text.h"
 
-enum { WAIT_DEFAULT_MS = 5000, WAIT_MAX_MS = 600000, MEASURING_MS = 30 };
+enum { WAIT_DEFAULT_MS = 5000, WAIT_MAX_MS = 600000 };
 
 struct call {
   struct session *session;
@@ -67,24 +68,6 @@ static int on_hello(struct call *call) {
   return answer(call);
 }
 
-static uint64_t now_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-// Each takes its time; where there are many, others have their turn the next time.
-static uint64_t measure_templates(struct session *s) {
-  uint64_t sum = 0, end = now_ms() + MEASURING_MS;
-  for (unsigned i = 0; i < s->count && (i == 0 || now_ms() < end); i++) {
-    struct snapshot_entry *entry = s->entries[s->measured++ % s->count];
-    entry->memory = s->kind->memory(s, entry);
-  }
-  for (unsigned i = 0; i < s->count; i++)
-    sum += s->entries[i]->memory;
-  return sum;
-}
-
 static int on_status(struct call *call) {
   struct session *s = call->session;
   struct session_facts facts = {0};
@@ -106,7 +89,7 @@ static int on_status(struct call *call) {
   m.started_ms = s->started_ms;
   m.debugger_pid = facts.debugger;
   m.working_directory = s->working_directory;
-  m.template_bytes = measure_templates(s);
+  m.template_bytes = session_measure(s);
   m.attached = s->options->attach > 0;
   call->reply.result_case = SNAPBACK__CONTROL__REPLY__RESULT_STATUS;
   call->reply.status = &m;
@@ -116,7 +99,7 @@ static int on_status(struct call *call) {
 static int on_list(struct call *call) {
   struct session *s = call->session;
   if (!call->request->list->unmeasured)
-    (void)measure_templates(s);
+    (void)session_measure(s);
   _cleanup_free_ struct snapshot_message *messages = must_alloc(s->count * sizeof *messages);
   _cleanup_free_ Snapback__Control__Snapshot **pointers = must_alloc(s->count * sizeof *pointers);
   for (unsigned i = 0; i < s->count; i++) {

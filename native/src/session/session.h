@@ -40,6 +40,7 @@ struct snapshot_entry {
   struct place place;
   unsigned threads;
   bool automatic, with_debugger;
+  bool is_measured;  // `memory` is more than a first guess
   pid_t pids[8];
   unsigned pid_count;
   char *image;  // the file that it was last saved to; NULL: not saved

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "session/measuring.h"
 #include "session/messages.h"
 #include "session/supervisor.h"
 #include "session/text.h"
@@ -97,6 +98,7 @@ void session_add(struct session *s, struct snapshot_entry *entry) {
   s->entries[s->count++] = entry;
   s->current = entry->id;
   tell_taken(s, entry);
+  session_measure_soon(s, entry);
   if (entry->automatic)
     trim_automatic(s);
 }

@@ -47,7 +47,8 @@ struct session {
   struct snapshot_entry **entries;
   unsigned count, capacity;
   uint64_t last_id, current;
-  unsigned measured;  // counts the templates whose memory has been measured
+  unsigned measured;   // counts the templates whose memory has been measured
+  bool measures_soon;  // an alarm is set for it
   struct auto_settings autos;
 
   struct session_facts told;  // what subscribers know

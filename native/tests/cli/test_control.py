@@ -94,24 +94,39 @@ class Events(support.TestCase):
         session = self.launch(["sleep", "60"])
         with Client(session.socket) as watcher:
             watcher.call(control.SUBSCRIBE)
+
+            def change():
+                """The next event, but for one that tells how much memory a snapshot has."""
+                event = watcher.event()
+                return change() if event[0] == "updated" else event
             session.snapshot("one")
-            name, taken = watcher.event()
+            name, taken = change()
             self.assertEqual((name, taken[1], taken[2]), ("taken", [1], [b"one"]))
             session.snapshot()
-            self.assertEqual(watcher.event()[0], "taken")
+            self.assertEqual(change()[0], "taken")
             session.call("rename", 2, "two")
-            name, renamed = watcher.event()
+            name, renamed = change()
             self.assertEqual((name, renamed[2]), ("renamed", [b"two"]))
             session.rewind(1)
-            name, rewound = watcher.event()
+            name, rewound = change()
             self.assertEqual((name, rewound[1]), ("rewound", [1]))
             session.delete(2)
-            name, deleted = watcher.event()
+            name, deleted = change()
             self.assertEqual((name, deleted[1]), ("deleted", [b"\x02"]))
             session.end()
-            name, ended = watcher.event()
+            name, ended = change()
             self.assertEqual((name, ended[2]), ("ended", [9]))
             watcher.at_end()
+
+    def test_tell_how_much_memory_a_snapshot_has(self):
+        session = self.launch(["sleep", "60"])
+        with Client(session.socket) as watcher:
+            watcher.call(control.SUBSCRIBE)
+            session.snapshot()
+            self.assertEqual(watcher.event()[0], "taken")
+            name, updated = watcher.event()
+            self.assertEqual((name, updated[1]), ("updated", [1]))
+            self.assertGreater(updated[7][0], 0)
 
     def test_tell_of_a_save_from_its_beginning_to_its_end(self):
         session = self.launch(["sleep", "60"])
