@@ -13,6 +13,7 @@
 #include "proc/maps.h"
 #include "proc/status.h"
 
+// What it debugs stands still. Another process that runs might take a number meanwhile that is set for a moment only.
 int survey_debugger(const struct engine *g, struct error *e) {
   _cleanup_free_ pid_t *list = NULL;
   size_t count;
@@ -21,12 +22,12 @@ int survey_debugger(const struct engine *g, struct error *e) {
     return error_set_errno(e, r, "cannot list the processes of the session");
   for (size_t i = 0; i < count; i++) {
     struct process_status s;
-    if (status_read(list[i], &s) < 0 || s.state == 'X' || s.parent != g->debugger || engine_owns(g, list[i]) ||
-        engine_traces_by_debugger(g, list[i]))
+    if (list[i] == getpid() || list[i] == g->debugger || engine_owns(g, list[i]) ||
+        engine_traces_by_debugger(g, list[i]) || status_read(list[i], &s) < 0 || s.state == 'X')
       continue;
     return error_set(e, ERROR_REFUSED,
-                     "gdb has started the process %d (%s) besides those that it debugs, and cannot be taken back "
-                     "together with it: wait until it has ended, or end it",
+                     "gdb does not trace the process %d (%s), and cannot be taken back while there is such a one: wait "
+                     "until it has ended, or end it",
                      list[i], s.name);
   }
   return 0;

@@ -140,6 +140,22 @@ int decide(struct tree_rewinding *t) {
   return 0;
 }
 
+bool has_to_wait(const struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->inferiors; i++)
+    if (t->inferior[i].must_go)
+      return true;
+  return false;
+}
+
+// The debugger has to attach to some first, and all are put back once more then. What it holds waits for that: gdb
+// would keep the end of a thread to itself while it attaches.
+bool lacks_inferiors(const struct tree_rewinding *t) {
+  for (size_t i = 0; i < t->whole->processes; i++)
+    if (t->part[i].s->is_inferior && !t->part[i].traced)
+      return true;
+  return false;
+}
+
 // ---- children that have ended ----
 
 static const struct zombie *zombie_of(const struct process_state *s, pid_t pid) {

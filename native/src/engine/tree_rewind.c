@@ -132,7 +132,7 @@ static int end_surplus(struct tree_rewinding *t) {
 
 // Its main thread stays open for those that it has to make.
 static int put_traced_back(struct tree_rewinding *t, struct part *p) {
-  int r = rewind_change(&p->w, t->report, t->e);
+  int r = t->comes_again ? 0 : rewind_change(&p->w, t->report, t->e);
   rewinding_done(&p->w);
   return r;
 }
@@ -277,6 +277,7 @@ static int change(struct tree_rewinding *t) {
   journal_set_changing(true);
   connections_begin(t->whole);
   tie_all(t, true);
+  t->comes_again = lacks_inferiors(t);
   if (end_surplus(t) < 0 || put_objects_back(t) < 0)
     return -1;
   for (size_t i = 0; i < t->whole->processes; i++) {
@@ -450,13 +451,6 @@ static int park_all(struct tree_rewinding *t) {
       return -1;
   }
   return 0;
-}
-
-static bool has_to_wait(const struct tree_rewinding *t) {
-  for (size_t i = 0; i < t->inferiors; i++)
-    if (t->inferior[i].must_go)
-      return true;
-  return false;
 }
 
 static int rewind_for_debugger(struct tree_rewinding *t) {

@@ -23,6 +23,7 @@ struct tree_rewinding {
   struct part *part;           // as in the snapshot
   struct shared_files shared;  // open files of several of them
   bool is_changed;             // there is no way back
+  bool comes_again;            // what a debugger holds is put back later
   bool keeps_sockets;          // another attempt follows
   struct inferior *inferior;   // what a debugger holds
   size_t inferiors;
@@ -41,7 +42,9 @@ struct part *foster_of(const struct tree_rewinding *t, const struct process_stat
 
 // tree_plan.c: what becomes of whom; refuses by name what cannot be made again.
 int decide(struct tree_rewinding *t);
-int check_zombies(const struct tree_rewinding *t);  // among the host's processes none can be made again
+bool has_to_wait(const struct tree_rewinding *t);      // for the debugger to end some of what it holds
+bool lacks_inferiors(const struct tree_rewinding *t);  // that the debugger traced then, and does not now
+int check_zombies(const struct tree_rewinding *t);     // among the host's processes none can be made again
 bool stays_zombie(const struct tree_rewinding *t, const struct member *m);
 
 // tree_make.c: a process that is not there any more, as a copy of one that is; not yet put back.

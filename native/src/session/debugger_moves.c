@@ -209,7 +209,7 @@ static int check_debugger(struct debugger *d, const struct numbered *now, size_t
     return error_set(
         e, ERROR_REFUSED,
         "snapshot %llu holds the program alone, not gdb (gdb is not kept in automatic snapshots, in those of a running "
-        "program, and while a process runs that gdb has started besides): rewind without --with-debugger",
+        "program, and while there are processes that it does not trace): rewind without --with-debugger",
         (unsigned long long)m->snapshot);
   for (size_t i = 0; i < count; i++)
     is_same = is_same && !is_dead(now[i].pid) && debugger_traces(d, now[i].pid);
