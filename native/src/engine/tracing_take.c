@@ -290,8 +290,8 @@ static int look(struct tracing_calls *c, struct found *ret, struct error *e) {
 int tracing_take(struct executor *proxy, struct tracing *k, struct error *e) {
   struct tracing_calls c = {.proxy = proxy, .k = k};
   struct found s = {0};
-  if (tracing_open(&c, e) < 0)
-    return -1;
+  if (tracing_open(&c, &(struct error){0}) < 0)
+    return NOT_NOW;  // it ends, or executes another program
   int r = look(&c, &s, e);
   if (r == 0 && !k->is_told)
     r = executor_call(proxy, e, SYS_wait4, (uint64_t)k->tid, 0, __WALL, 0, 0, 0) == -EIO ? -1 : 0;

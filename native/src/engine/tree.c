@@ -250,7 +250,8 @@ static void insert_inferiors(struct tree *t) {
   }
 }
 
-// A tracer that is in the middle of something goes on with it in the pauses between the attempts.
+// A tracer that is in the middle of something goes on with it in the pauses between the attempts; but for one that a
+// debugger holds: whoever asks lets that go on, and asks again.
 static int hold_patiently(struct engine *g, struct tree *t, struct error *e) {
   const struct tree as_new = *t;
   for (;;) {
@@ -262,7 +263,7 @@ static int hold_patiently(struct engine *g, struct tree *t, struct error *e) {
       return 0;
     bool is_under_way = t->is_under_way;
     tree_thaw(g, t);
-    if (!is_under_way || !has_time(as_new.since_us)) {
+    if (!is_under_way || as_new.inferiors || !has_time(as_new.since_us)) {
       *e = why;
       return -1;
     }
