@@ -249,12 +249,13 @@ static int check_main_thread(struct freezing *z) {
   return r;
 }
 
-// Threads that still run may make others.
+// Threads that still run may make others. None is found, too, where one takes the number of the main thread over.
 static int hold_all(struct freezing *z) {
   do {
     int r = seize_new(z);
     if (await_all(z) < 0 || r < 0 || check_main_thread(z) < 0)
       return -1;
+    z->lists_again = z->lists_again || (!z->f->count && !process_is_zombie(z->f->pid));
     if (z->lists_again && patience_is_over())
       return lose_patience(z, z->f->pid);
   } while (z->lists_again);

@@ -78,18 +78,11 @@ static int refuse_debugged(pid_t pid, struct error *e) {
                    pid, name);
 }
 
-// A main thread that has ended before others looks like a zombie, too.
-static bool has_other_threads(pid_t pid) {
-  _cleanup_free_ pid_t *list = NULL;
-  size_t count = 0;
-  return thread_list(pid, &list, &count) == 0 && count > 1;
-}
-
 static bool has_gone(pid_t pid, bool *ret_is_zombie) {
   struct process_status s;
   if (status_read(pid, &s) < 0 || s.state == 'X')
     return true;
-  *ret_is_zombie = s.state == 'Z' && !has_other_threads(pid);
+  *ret_is_zombie = s.state == 'Z' && process_is_zombie(pid);
   return false;
 }
 

@@ -141,6 +141,18 @@ int thread_list(pid_t pid, pid_t **ret, size_t *ret_count) {
   return numbers_in(path, ret, ret_count);
 }
 
+static bool has_ended(pid_t pid) {
+  struct process_status s;
+  return status_read(pid, &s) < 0 || s.state == 'Z' || s.state == 'X';
+}
+
+// It is looked for twice: in between the last of the others may have taken the place of the main thread.
+bool process_is_zombie(pid_t pid) {
+  _cleanup_free_ pid_t *list = NULL;
+  size_t count = 0;
+  return has_ended(pid) && (thread_list(pid, &list, &count) < 0 || count <= 1) && has_ended(pid);
+}
+
 void process_name(pid_t pid, char *ret, size_t size) {
   struct process_status s;
   (void)snprintf(ret, size, "%s", status_read(pid, &s) == 0 ? s.name : "?");

@@ -2,6 +2,7 @@
 // /proc/PID/status and the lists of processes and threads.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,10 @@ int process_start_time(pid_t pid, uint64_t *ret);
 // The numbers of all processes in /proc, or of all threads of one. `*ret` is an array that the caller frees.
 int process_list(pid_t **ret, size_t *ret_count);
 int thread_list(pid_t pid, pid_t **ret, size_t *ret_count);
+
+// Whether it has ended and waits to be reaped. A main thread that has ended shows as much while others run on; and one
+// of those that executes a program takes its place.
+bool process_is_zombie(pid_t pid);
 
 // The name that the kernel shows for a process (comm), for messages; "?" if unknown.
 void process_name(pid_t pid, char *ret, size_t size);
