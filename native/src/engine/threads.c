@@ -167,16 +167,34 @@ static void mend_registers(pid_t pid, struct thread_state *t) {
   arch_restart_call(&t->registers, &(struct arch_memory){.read = memory_read, .pid = pid});
 }
 
+static int set_registers(struct frozen *f, const struct thread_state *t, struct error *e) {
+  struct batch *b = batch_new();
+  size_t at = batch_data(b, &t->registers, sizeof t->registers);
+  (void)add_ptrace(b, PTRACE_SETREGS, t->tid, 0, POINTER(at));
+  int r = executor_run(f->tracer, b, e);
+  batch_free(b);
+  return r;
+}
+
 // A connect(2) that has been cut while it waited. Begun again, it ends with 0 once the connection is there, but with
-// EISCONN if the kernel has told somebody of it before.
-static void end_connect(const struct process_state *s, struct thread_state *t) {
+// EISCONN if the kernel has told somebody of it before: us, who may have connected the socket once more by now to see
+// what waits to be accepted. So it ends here, in the living thread, too; what a debugger has seen stays.
+static int end_connect(struct frozen *f, struct executor *main, const struct process_state *s, struct thread_state *t,
+                       struct error *e) {
   int fd;
   if (!arch_is_cut_in_connect(&t->registers, &fd))
-    return;
+    return 0;
   const struct descriptor *d = descriptors_find(&s->descriptors, fd);
   struct socket_state *socket = d ? s->descriptors.item[d->leader].socket : NULL;
-  if (socket && sockets_leave_connect(socket))
-    arch_end_call(&t->registers);
+  if (!socket || !sockets_leave_connect(socket))
+    return 0;
+  arch_end_call(&t->registers);
+  if (s->engine->debugger)
+    return 0;
+  if (t->tid != s->pid)
+    return set_registers(f, t, e);
+  arch_end_call(executor_registers(main));
+  return 0;
 }
 
 // A thread that a handled signal has woken goes on with the handler, and its call fails with EINTR: the kernel itself
@@ -202,7 +220,8 @@ int threads_capture(struct frozen *f, struct executor *main, struct process_stat
   for (size_t i = 0; i < s->threads; i++) {
     struct thread_state *t = &s->thread[i];
     if (!is_woken(s, t, shared)) {
-      end_connect(s, t);
+      if (end_connect(f, main, s, t, e) < 0)
+        return -1;
       mend_registers(f->pid, t);
     }
     shared &= t->mask;  // whoever does not block one takes it

@@ -7,7 +7,7 @@
     stress.py strace-NAME PROGRAM     the same, run by strace, which is of the session, too
     stress.py gdb-NAME PROGRAM        the same, run by a gdb that stops it in each tick, and is of the session, too
 
-SNAPBACK_STRESS_SECONDS says how long (2.5), SNAPBACK_STRESS_SEED which way.
+SNAPBACK_STRESS_SECONDS says how long (2), SNAPBACK_STRESS_SEED which way.
 """
 import os
 import random
@@ -212,7 +212,7 @@ NAME = NAME.removeprefix("attached-").removeprefix(TRACER + "-" if TRACER else "
 # Root can have the number of a thread again.
 GONE = (r"^snapback: (the ended )?process .*" if os.environ.get("SNAPBACK_TEST_AS_ROOT") else "") + \
     "its number cannot be had again"
-SECONDS = float(os.environ.get("SNAPBACK_STRESS_SECONDS", "2.5"))
+SECONDS = float(os.environ.get("SNAPBACK_STRESS_SECONDS", "2"))
 SEED = int(os.environ.get("SNAPBACK_STRESS_SEED", random.SystemRandom().randrange(10 ** 9)))
 CHOICE = random.Random(SEED)
 
