@@ -2,7 +2,8 @@
 """What strace has written: whether each call has its beginning and its end, and nothing comes twice."""
 import re
 
-BEGINNING = re.compile(r"(\w+)\(.*<unfinished \.\.\.>$")
+# "???": of a thread that an exec has ended before strace could look at it.
+BEGINNING = re.compile(r"(\w+|\?+)\(.*<unfinished \.\.\.>$")
 REST = re.compile(r"<\.\.\. (\w+) resumed>.*(\) += | <unfinished)")
 WHOLE = re.compile(r"(\w+)\(.*\) += ", re.DOTALL)
 NEWS = re.compile(r"--- .* ---$|\+\+\+ .* \+\+\+$")
