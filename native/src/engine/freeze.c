@@ -22,12 +22,6 @@
 #define PTRACE_EVENT_STOP 128
 #endif
 
-uint64_t now_us(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 bool frozen_holds(const struct frozen *f, pid_t tid) {
   for (size_t i = 0; i < f->count; i++)
     if (f->tid[i] == tid)

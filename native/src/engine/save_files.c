@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "engine/files.h"
 #include "engine/save_state.h"
+#include "resource/shared_contents.h"
 
 static uint64_t page_up(uint64_t size) { return (size + ARCH_PAGE - 1) / ARCH_PAGE * ARCH_PAGE; }
 
@@ -66,22 +67,10 @@ static void sort_runs(struct shared_source *source, size_t count) {
   }
 }
 
-static size_t first_run_behind(const struct shared_source *s, uint64_t offset) {
-  size_t low = 0;
-  for (size_t high = s->runs; low < high;) {
-    size_t middle = (low + high) / 2;
-    if (s->run[middle].offset + s->run[middle].size <= offset)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
 static int read_shared(void *data, uint64_t offset, void *bytes, size_t size) {
   const struct shared_source *s = data;
   memset(bytes, 0, size);
-  for (size_t i = first_run_behind(s, offset); i < s->runs && s->run[i].offset < offset + size; i++) {
+  for (size_t i = shared_runs_find(s->run, s->runs, offset); i < s->runs && s->run[i].offset < offset + size; i++) {
     const struct shared_run *run = &s->run[i];
     uint64_t from = run->offset > offset ? run->offset : offset;
     uint64_t end = run->offset + run->size < offset + size ? run->offset + run->size : offset + size;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "engine/application.h"
 #include "engine/engine.h"
@@ -243,7 +244,6 @@ int freeze_main_thread(pid_t pid, struct frozen *ret, struct error *e);  // its 
 void freeze_spare(const struct tracings *list);
 bool frozen_holds(const struct frozen *f, pid_t tid);
 void thaw(struct frozen *f);
-uint64_t now_us(void);
 
 // threads.c
 int threads_capture(struct frozen *f, struct executor *main, struct process_state *s, struct error *e);

@@ -49,12 +49,11 @@ void shared_pool_done(struct shared_pool *p) {
 
 // ---- their runs ----
 
-// The first run that ends behind `offset`.
-static size_t find(const struct shared_contents *c, uint64_t offset) {
+size_t shared_runs_find(const struct shared_run *run, size_t count, uint64_t offset) {
   size_t low = 0;
-  for (size_t high = c->runs; low < high;) {
+  for (size_t high = count; low < high;) {
     size_t middle = (low + high) / 2;
-    if (c->run[middle].offset + c->run[middle].size <= offset)
+    if (run[middle].offset + run[middle].size <= offset)
       low = middle + 1;
     else
       high = middle;
@@ -63,7 +62,7 @@ static size_t find(const struct shared_contents *c, uint64_t offset) {
 }
 
 bool shared_contents_has(const struct shared_contents *c, uint64_t offset) {
-  size_t i = find(c, offset);
+  size_t i = shared_runs_find(c->run, c->runs, offset);
   return i < c->runs && c->run[i].offset <= offset;
 }
 
@@ -94,7 +93,7 @@ static int insert(struct shared_contents *c, size_t index, int fd, uint64_t at, 
 int shared_contents_add(struct shared_contents *c, int fd, uint64_t at, uint64_t offset, uint64_t size) {
   uint64_t end = offset + size;
   for (uint64_t from = offset; from < end;) {
-    size_t i = find(c, from);
+    size_t i = shared_runs_find(c->run, c->runs, from);
     if (i < c->runs && c->run[i].offset <= from) {
       from = c->run[i].offset + c->run[i].size;
       continue;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "resource/socket_inet.h"
 
@@ -183,12 +184,6 @@ static bool end_each_waiting(const struct inet_point *at, int depth) {
     }
   tcp_connections_done(&all);
   return found;
-}
-
-static uint64_t now_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 // A SYN ends what waits only when its number is a new one. Numbers begin by a clock of 16 bytes a microsecond, and a

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/memory.h"
 #include "resource/socket_inet.h"
@@ -31,12 +32,6 @@ static int number_of(int fd, unsigned long what) {
   return ioctl(fd, what, &n) < 0 ? -errno : n;
 }
 
-static int64_t now_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void set_number(int fd, int name, int value) { (void)setsockopt(fd, SOL_SOCKET, name, &value, sizeof value); }
 
 static int get_number(int fd, int name) {
@@ -54,7 +49,7 @@ static void announce_room(int fd) {
 }
 
 static int wait_until_through(int fd, int peer, int patience_ms) {
-  int64_t end = now_ms() + patience_ms;
+  uint64_t end = now_ms() + (uint64_t)patience_ms;
   int left, before = -1;
   while ((left = number_of(peer, SIOCOUTQ)) > 0 && now_ms() < end) {
     if (left != before)
@@ -99,7 +94,7 @@ static int64_t settle(int fd, int peer, int patience_ms) {
 
 void inet_await_end(int fd) {
   struct window w = enlarge(fd, GONE_MOST);
-  int64_t end = now_ms() + PATIENCE_MS;
+  uint64_t end = now_ms() + PATIENCE_MS;
   struct pollfd p = {.fd = fd, .events = POLLRDHUP};
   while (poll(&p, 1, 1) == 0 && now_ms() < end)
     announce_room(fd);
@@ -136,7 +131,7 @@ static int peek_here(int fd, struct socket_queue *ret) {
 // Takes out what there is; a copy goes to `keep` (NULL: to nobody).
 static int take_all(int fd, int peer, struct socket_queue *keep) {
   static unsigned char bytes[1 << 18];
-  int64_t end = now_ms() + PATIENCE_MS;
+  uint64_t end = now_ms() + PATIENCE_MS;
   for (;;) {
     ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
     if (n > 0) {
@@ -207,7 +202,7 @@ static void make_room(int fd, int peer, size_t total) {
 }
 
 static int send_all(int fd, int peer, const unsigned char *bytes, size_t size) {
-  int64_t end = now_ms() + PATIENCE_MS;
+  uint64_t end = now_ms() + PATIENCE_MS;
   for (size_t done = 0; done < size;) {
     ssize_t n = send(peer, bytes + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0) {

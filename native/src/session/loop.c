@@ -6,8 +6,8 @@
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 // A freed watch or alarm stays in its list, dead, until the round is over: calls may free each other's.
@@ -35,12 +35,6 @@ struct loop {
   struct watch **of;  // the watch of each polled descriptor
   int capacity;
 };
-
-static uint64_t now_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 struct loop *loop_new(void) {
   return must_alloc(sizeof(struct loop));

@@ -2,17 +2,10 @@
 // How much memory templates hold for themselves.
 #include "session/measuring.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "session/supervisor.h"
 
 enum { MOST_MS = 30, SOON_MS = 1000 };
-
-static uint64_t now_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static void measure(struct session *s, struct snapshot_entry *entry) {
   entry->memory = s->kind->memory(s, entry);

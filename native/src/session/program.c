@@ -3,8 +3,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "engine/application.h"
 #include "engine/restart.h"
@@ -57,12 +57,6 @@ static struct snapshot_entry *entry_of(struct snapshot *snapshot, const struct r
   entry->pid_count = 1;
   entry->memory = facts.copied;
   return entry;
-}
-
-static uint64_t now_ms(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 static void try_take(struct session *s, struct request *r);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "engine/save.h"
 #include "session/images.h"
@@ -43,12 +44,6 @@ int save_order_check(const struct save_order *o, struct error *e) {
   if (strlen(o->path) >= SAVE_PATH_MAX - 1)
     return error_set(e, ERROR_BAD_REQUEST, "the path of the image is too long; choose a shorter one");
   return 0;
-}
-
-static uint64_t now_us(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 bool savings_idle(const struct session *s) { return !s->savings.active && !s->savings.waiting; }
