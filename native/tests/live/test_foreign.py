@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 
+import scripts
 import snapback_support as support
 
 # Each script tells its steps, then waits until it is told to end, so that no rewind comes too late.
@@ -154,8 +155,10 @@ SCRIPTS = {
 }
 
 
-class Scripts(support.TestCase):
+class Scripts(scripts.Stepping):
     """A script that computes something; its result is that of an undisturbed run."""
+
+    STEPS = STEPS
 
     def prepare(self, name):
         program, arguments, script = SCRIPTS[name]
@@ -166,23 +169,6 @@ class Scripts(support.TestCase):
             file.write(script)
         os.mkfifo(self.path("tmp", "never"))
         return [program, *arguments, path]
-
-    def undisturbed(self, command):
-        journal = support.Journal(self.folder, "undisturbed")
-        journal.ask_to_end()
-        done = subprocess.run(command, env=self.environment(**journal.environment()), cwd=self.path("work"),
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
-
-    def pass_steps(self, session, journal, count):
-        """So many more steps of the script, unless it has taken its last."""
-        goal = len(journal.ticks()) + count
-
-        def has_come():
-            self.assertIsNone(session.process.poll(), session.shown())
-            return len(journal.ticks()) >= goal or journal.last() == STEPS
-        support.wait_for(has_come, "the next step")
 
     def rewinds(self, session, journal, count):
         """So many rewinds to any of up to four snapshots that are taken on the way."""

@@ -8,10 +8,10 @@ import os
 import random
 import re
 import shutil
-import subprocess
 import sys
 
 import call_log
+import scripts
 import snapback_support as support
 
 STEPS = 400
@@ -35,7 +35,9 @@ echo $sum $word
 """
 
 
-class Tracers(support.TestCase):
+class Tracers(scripts.Stepping):
+    STEPS = STEPS
+
     def setUp(self):
         super().setUp()
         self.strace = shutil.which("strace", path="/usr/bin:/bin")
@@ -48,22 +50,6 @@ class Tracers(support.TestCase):
         with open(path, "w") as file:
             file.write(text)
         return ["/bin/sh", path]
-
-    def undisturbed(self, command):
-        journal = support.Journal(self.folder, "undisturbed")
-        journal.ask_to_end()
-        done = subprocess.run(command, env=self.environment(**journal.environment()), cwd=self.path("work"),
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
-
-    def pass_steps(self, session, journal, count):
-        goal = len(journal.ticks()) + count
-
-        def has_come():
-            self.assertIsNone(session.process.poll(), session.shown())
-            return len(journal.ticks()) >= goal or journal.last() == STEPS
-        support.wait_for(has_come, "the next step")
 
     def disturb(self, session, journal, count):
         """Each rewind ends the snapshots that are later: the log before them is another one by then."""
