@@ -6,7 +6,7 @@
 #include "trace/arch/narrow_x86_64.h"
 #include "trace/arch/pad.h"
 
-enum { CLONE_STEPS = 6, RESTORE_STEPS = 5, NARROW_RESTORE_STEPS = 3, NARROW_CLONE3 = 435 };
+enum { CLONE_STEPS = 6, NARROW_CLONE3 = 435 };
 
 struct code {
   unsigned char *page;
@@ -41,6 +41,12 @@ static void put_registers(struct code *c, const struct user_regs_struct *u) {
   put_number(c, "\x49\xbb", 2, u->r11, 8);
 }
 
+// jmp *0(%rip)
+static void put_jump(struct code *c, uint64_t address, uint64_t to) {
+  (void)address;
+  put_number(c, "\xff\x25\x00\x00\x00\x00", 6, to, 8);
+}
+
 // ---- a thread in 32-bit code ----
 
 // mov $number,%eax; mov $args,%ebx; mov $size,%ecx; int $0x80; test %eax,%eax; jz child
@@ -58,40 +64,39 @@ static void put_narrow_registers(struct code *c, const struct user_regs_struct *
   put_number(c, "\xb9", 1, u->rcx, 4);
 }
 
-static unsigned fill_narrow(unsigned char page[PAD_SIZE], uint64_t address, unsigned clones, const struct registers *r,
-                            int leave) {
-  struct code c = {page, 0};
-  for (unsigned i = 0; i < clones; i++)
-    put_narrow_clone(&c, address + PAD_ARGS + i * PAD_ARGS_SIZE);
-  unsigned steps = clones * CLONE_STEPS;
-  if (leave) {
-    if (clones)
-      put_narrow_registers(&c, &r->user);
-    put_number(&c, "\xe9", 1, r->user.rip - (address + c.at + 5), 4);  // jmp
-    steps += (clones ? NARROW_RESTORE_STEPS : 0) + 1;
-  }
-  // child: mov $SYS_pause,%eax; int $0x80; jmp child
-  memcpy(page + PAD_CHILD, "\xb8\x1d\x00\x00\x00\xcd\x80\xeb\xf7", 9);
-  return steps;
+// jmp, by the distance
+static void put_narrow_jump(struct code *c, uint64_t address, uint64_t to) {
+  put_number(c, "\xe9", 1, to - (address + c->at + 5), 4);
 }
 
 // ---- any thread ----
 
+static const struct kind {
+  void (*put_clone)(struct code *c, uint64_t args);
+  void (*put_registers)(struct code *c, const struct user_regs_struct *u);
+  void (*put_jump)(struct code *c, uint64_t address, uint64_t to);
+  unsigned restore_steps;
+  unsigned char child[9];  // child: mov $SYS_pause,%eax; a system call; jmp child
+} wide = {put_clone, put_registers, put_jump, 5, {0xb8, 0x22, 0x00, 0x00, 0x00, 0x0f, 0x05, 0xeb, 0xf7}},
+  narrow = {put_narrow_clone,
+            put_narrow_registers,
+            put_narrow_jump,
+            3,
+            {0xb8, 0x1d, 0x00, 0x00, 0x00, 0xcd, 0x80, 0xeb, 0xf7}};
+
 unsigned pad_fill(unsigned char page[PAD_SIZE], uint64_t address, unsigned clones, const struct registers *r,
                   int leave) {
+  const struct kind *k = narrow_is_running(r) ? &narrow : &wide;
   struct code c = {page, 0};
-  if (narrow_is_running(r))
-    return fill_narrow(page, address, clones, r, leave);
   for (unsigned i = 0; i < clones; i++)
-    put_clone(&c, address + PAD_ARGS + i * PAD_ARGS_SIZE);
+    k->put_clone(&c, address + PAD_ARGS + i * PAD_ARGS_SIZE);
   unsigned steps = clones * CLONE_STEPS;
   if (leave) {
     if (clones)
-      put_registers(&c, &r->user);
-    put_number(&c, "\xff\x25\x00\x00\x00\x00", 6, r->user.rip, 8);  // jmp *0(%rip)
-    steps += (clones ? RESTORE_STEPS : 0) + 1;
+      k->put_registers(&c, &r->user);
+    k->put_jump(&c, address, r->user.rip);
+    steps += (clones ? k->restore_steps : 0) + 1;
   }
-  // child: mov $SYS_pause,%eax; syscall; jmp child
-  memcpy(page + PAD_CHILD, "\xb8\x22\x00\x00\x00\x0f\x05\xeb\xf7", 9);
+  memcpy(page + PAD_CHILD, k->child, sizeof k->child);
   return steps;
 }
