@@ -26,7 +26,11 @@ static int check_folder(const char *folder, struct error *e) {
   struct stat st;
   if (lstat(folder, &st))
     return error_set_errno(e, -errno, "cannot look at the folder of control sockets %s", folder);
-  if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+  if (!S_ISDIR(st.st_mode))
+    return error_set(e, ERROR_FAILED,
+                     "%s is no folder, so no control socket can be kept there; set XDG_RUNTIME_DIR to a private folder",
+                     folder);
+  if (st.st_uid != geteuid())
     return error_set(e, ERROR_FAILED,
                      "%s is not a folder of this user (it belongs to user %u), so no control socket can be kept there; "
                      "set XDG_RUNTIME_DIR to a private folder",

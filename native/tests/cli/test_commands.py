@@ -148,6 +148,16 @@ class Finding(Commands):
 
 
 class BadInput(Commands):
+
+    def test_refuses_a_file_in_place_of_the_sockets_folder(self):
+        folder = self.path("run", "snapback")
+        if os.path.isdir(folder):
+            os.rmdir(folder)
+        with open(folder, "w", encoding="ascii"):
+            pass
+        self.refused("launch", "--", "true", says="is no folder, so no control socket can be kept there")
+        os.unlink(folder)
+
     def setUp(self):
         super().setUp()
         os.mkdir(self.path("run", "snapback"), 0o700)

@@ -12,7 +12,7 @@ import java.util.Optional;
  * @param id 1, 2, 3…; never used twice in a session
  * @param name what the user called it; may be empty, see {@link #label()}
  * @param parent the snapshot that it descends from, 0: none
- * @param memoryBytes held by its template for itself alone, about
+ * @param memoryBytes held by its template for itself alone, about; 0: not measured yet
  * @param automatic taken at a stop of the debugger, not by request
  * @param withDebugger the debugger's own state was taken too
  * @param processes the processes it holds, by their numbers inside the session

@@ -112,6 +112,18 @@ class GdbSessionTest {
     }
 
     @Test
+    void showsHowMuchMemoryASnapshotHasOnceItIsMeasured() {
+        take(1);
+
+        assertFalse(
+                snapshots.row("Snapshot 1").getText(Snapshots.MEMORY).startsWith("0 "),
+                "a size is shown that nobody knows");
+        EventLoop.await(
+                "the memory of the snapshot",
+                () -> snapshots.row("Snapshot 1").getText(Snapshots.MEMORY).matches("[1-9].*B"));
+    }
+
+    @Test
     void showsWhereTheSnapshotStands() {
         take(1);
 

@@ -26,7 +26,7 @@ public enum SnapshotColumn {
             10,
             0,
             SWT.RIGHT,
-            s -> SnapshotText.memory(s.memoryBytes()),
+            s -> s.memoryBytes() == 0 ? "" : SnapshotText.memory(s.memoryBytes()),
             Comparator.comparingLong(Snapshot::memoryBytes)),
     SAVED(
             Messages.columnSaved,
