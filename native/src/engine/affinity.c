@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: EPL-2.0
-// Running on the processor of a tracee while it is driven.
+// Running on the same processor as a tracee while it is driven.
 #include "engine/affinity.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -37,4 +39,39 @@ void affinity_join(struct affinity *a, pid_t pid) {
 void affinity_leave(struct affinity *a) {
   if (a->joined)
     (void)sched_setaffinity(0, sizeof a->before, &a->before);
+}
+
+void affinity_pin(const struct process_state *s, pid_t tid) {
+  cpu_set_t one;
+  int processor = s->engine->on_host ? -1 : sched_getcpu();
+  if (processor < 0 || processor >= CPU_SETSIZE)
+    return;
+  CPU_ZERO(&one);
+  CPU_SET(processor, &one);
+  (void)sched_setaffinity(tid, sizeof one, &one);
+}
+
+static size_t processors_in(const struct thread_attributes *a) {
+  size_t count = 0;
+  for (size_t i = 0; i < a->affinity_size; i++)
+    count += (size_t)__builtin_popcount(a->affinity[i]);
+  return count;
+}
+
+static size_t processors_online(void) {
+  static size_t count;
+  if (!count)
+    count = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+  return count;
+}
+
+// The kernel remembers the set that was asked for, and tells the part that is there. Whoever may run on all of them may
+// run also on those that come later.
+void affinity_unpin(const struct process_state *s, pid_t tid, const struct thread_attributes *then) {
+  unsigned char all[AFFINITY_MAX];
+  const bool has_all = processors_in(then) >= processors_online();
+  memset(all, 0xff, sizeof all);
+  if (!s->engine->on_host && then->affinity_size)
+    (void)syscall(SYS_sched_setaffinity, tid, has_all ? sizeof all : then->affinity_size,
+                  has_all ? all : then->affinity);
 }

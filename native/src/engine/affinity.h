@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: EPL-2.0
-// Running on the processor of a tracee while it is driven: a nested call then costs a fraction.
+// Running on the same processor as a tracee while it is driven: a nested call then costs a fraction.
 #pragma once
 
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/types.h>
+
+#include "engine/state.h"
 
 struct affinity {
   cpu_set_t before;
@@ -13,3 +15,9 @@ struct affinity {
 
 void affinity_join(struct affinity *a, pid_t pid);
 void affinity_leave(struct affinity *a);
+
+// The other way round: a thread that is held comes to the processor that we run on, and may run again where it might
+// before (`then`, as it was read). A thread that is woken on another processor, which may have to be woken first, costs
+// several times as much. Nothing of the kind is done to a process that outlives us.
+void affinity_pin(const struct process_state *s, pid_t tid);
+void affinity_unpin(const struct process_state *s, pid_t tid, const struct thread_attributes *then);

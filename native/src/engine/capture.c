@@ -22,6 +22,7 @@
 #include "proc/maps.h"
 #include "proc/status.h"
 #include "trace/journal.h"
+#include "trace/wait.h"
 
 static int executable_of(pid_t pid, uint64_t *ret_device, uint64_t *ret_inode) {
   char path[64];
@@ -157,17 +158,9 @@ static int capture_with(struct frozen *f, struct process_state *s, struct execut
   return r;
 }
 
-int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e) {
+static int capture_inside(struct frozen *f, struct process_state *s, bool sibling, struct error *e) {
   struct executor *main;
-  int r = status_read(s->pid, &s->status);
-  if (r < 0)
-    return error_set_errno(e, r, "cannot read the status of process %d", s->pid);
-  if (application_check(s, e) < 0 || survey_filter(s->pid, &s->status, e) < 0 || objects_capture(s, e) < 0)
-    return -1;
-  r = fault(FAULT_capture_area);
-  if (r < 0)
-    return error_set_errno(e, r, "cannot map memory into process %d", s->pid);
-  r = s->engine->on_host ? host_open(f, &main, e) : executor_open(f->tracer, s->pid, s->pid, NULL, &main, e);
+  int r = s->engine->on_host ? host_open(f, &main, e) : executor_open(f->tracer, s->pid, s->pid, NULL, &main, e);
   if (r < 0)
     return -1;
   s->stopped = f->stopped;
@@ -176,13 +169,32 @@ int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct
   r = capture_with(f, s, main, sibling, e);
   if (r == 0 && s->is_inferior)
     r = breakpoints_find(s->pid, &s->breakpoint, &s->breakpoints, e);
-  if (executor_close(main, e) < 0 || r < 0)
+  return executor_close(main, e) < 0 ? -1 : r;
+}
+
+int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e) {
+  int r = status_read(s->pid, &s->status);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read the status of process %d", s->pid);
+  if (application_check(s, e) < 0 || survey_filter(s->pid, &s->status, e) < 0 || objects_capture(s, e) < 0)
     return -1;
+  r = fault(FAULT_capture_area);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot map memory into process %d", s->pid);
+  threads_list(f, s);
+  affinity_pin(s, s->pid);
+  wait_alone_but(f->count > 1 ? s->pid : 0);
+  r = capture_inside(f, s, sibling, e);
+  affinity_unpin(s, s->pid, &s->thread[0].attributes);
   // Before the process goes on: while the template lets go of the descriptors, it keeps what the process closes.
-  return template_settle(&s->template, s, e) < 0 ? -1 : application_answer(s, e);
+  if (r == 0)
+    r = template_settle(&s->template, s, e);
+  wait_among_all();
+  return r < 0 ? -1 : application_answer(s, e);
 }
 
 int capture_settle(struct process_state *s, struct error *e) {
+  affinity_unpin(s, s->template.pid, &s->thread[0].attributes);
   if (signal_actions_read(s->template.x, &s->actions, e) < 0 ||
       (s->has_local_segments && local_segments_read(s->template.x, &s->local_segments, e) < 0))
     return -1;

@@ -246,6 +246,7 @@ bool frozen_holds(const struct frozen *f, pid_t tid);
 void thaw(struct frozen *f);
 
 // threads.c
+void threads_list(const struct frozen *f, struct process_state *s);  // and what can be seen of them from outside
 int threads_capture(struct frozen *f, struct executor *main, struct process_state *s, struct error *e);
 void threads_done(struct process_state *s);
 // Sets what a tracer can set; the thread must be stopped.

@@ -18,6 +18,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "engine/affinity.h"
 #include "engine/state.h"
 #include "proc/memory.h"
 #include "proc/status.h"
@@ -148,18 +149,22 @@ static int read_inside(struct executor *x, struct thread_state *t, struct error 
   return r;
 }
 
-static int read_all_inside(struct frozen *f, struct executor *main, struct process_state *s, struct error *e) {
-  if (read_inside(main, &s->thread[0], e) < 0)
+static int read_inside_of(struct frozen *f, struct executor *main, struct thread_state *t, struct error *e) {
+  struct executor *x;
+  if (executor_open(f->tracer, f->pid, t->tid, main, &x, e) < 0)
     return -1;
-  for (size_t i = 1; i < s->threads; i++) {
-    struct executor *x;
-    if (executor_open(f->tracer, f->pid, s->thread[i].tid, main, &x, e) < 0)
-      return -1;
-    int r = read_inside(x, &s->thread[i], e);
-    if (executor_close(x, e) < 0 || r < 0)
-      return -1;
+  int r = read_inside(x, t, e);
+  return executor_close(x, e) < 0 ? -1 : r;
+}
+
+static int read_all_inside(struct frozen *f, struct executor *main, struct process_state *s, struct error *e) {
+  int r = read_inside(main, &s->thread[0], e);
+  for (size_t i = 1; r == 0 && i < s->threads; i++) {
+    affinity_pin(s, s->thread[i].tid);
+    r = read_inside_of(f, main, &s->thread[i], e);
+    affinity_unpin(s, s->thread[i].tid, &s->thread[i].attributes);
   }
-  return 0;
+  return r;
 }
 
 // The registers that a thread has once it goes on anywhere else than in its own kernel stack.
@@ -203,14 +208,19 @@ static bool is_woken(const struct process_state *s, const struct thread_state *t
   return !s->engine->debugger && (pending_set(&t->pending) | shared) & ~t->mask & t->caught;
 }
 
+void threads_list(const struct frozen *f, struct process_state *s) {
+  s->threads = f->count;
+  s->thread = must_alloc(f->count * sizeof *s->thread);
+  for (size_t i = 0; i < f->count; i++) {
+    s->thread[i].tid = f->tid[i];
+    (void)thread_attributes_read(f->tid[i], &s->thread[i].attributes);
+  }
+}
+
 int threads_capture(struct frozen *f, struct executor *main, struct process_state *s, struct error *e) {
   int r = fault(FAULT_capture_threads);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the registers of process %d", f->pid);
-  s->threads = f->count;
-  s->thread = must_alloc(f->count * sizeof *s->thread);
-  for (size_t i = 0; i < f->count; i++)
-    s->thread[i].tid = f->tid[i];
   if (read_outside(f, s, e) < 0 || read_all_inside(f, main, s, e) < 0 || signals_capture(f, main, s, e) < 0)
     return -1;
   // The main thread is held by an executor: its own registers and mask are those that it found.
@@ -226,7 +236,6 @@ int threads_capture(struct frozen *f, struct executor *main, struct process_stat
     }
     shared &= t->mask;  // whoever does not block one takes it
     read_name(f->pid, t);
-    (void)thread_attributes_read(t->tid, &t->attributes);
   }
   return 0;
 }

@@ -35,11 +35,24 @@ static bool is_end(const siginfo_t *info) {
   return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
 }
 
+static struct {
+  bool is_known;
+  pid_t leader;
+} among;
+
+void wait_alone_but(pid_t leader) {
+  among.is_known = true;
+  among.leader = leader;
+}
+
+void wait_among_all(void) { among.is_known = false; }
+
 // Until something of any tracee can be waited for: most times it is a stop of the one that is wanted. Then true.
 // A thread that has died without having anything to tell yet is one of those whose others have.
 static bool wait_for_stop(pid_t wanted) {
+  const bool is_alone = among.is_known && wanted != among.leader;
   siginfo_t info = {0};
-  if (waitid(P_ALL, 0, &info, ANY_CHANGE) == 0 && info.si_pid == wanted)
+  if (waitid(is_alone ? P_PID : P_ALL, is_alone ? (id_t)wanted : 0, &info, ANY_CHANGE) == 0 && info.si_pid == wanted)
     return !is_end(&info);
   (void)nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
   return false;

@@ -13,6 +13,12 @@
 // is taken if `takes_end`; else it is left, and shown as death by SIGKILL.
 int wait_for_thread(pid_t tid, bool takes_end, int *ret_status);
 
+// A wait for one main thread is not told when the others of its process, which are killed with it, end first: so a wait
+// is one for all tracees, which takes the longer the more there are. Between these two only that for `leader` is (0:
+// there is no main thread of several among those that are waited for).
+void wait_alone_but(pid_t leader);
+void wait_among_all(void);
+
 // What there is to tell of a thread now, without waiting. A stop is taken, an end is left.
 enum thread_report { REPORT_NOTHING, REPORT_STOP, REPORT_END, REPORT_STRANGER /* neither tracee nor child */ };
 enum thread_report thread_report(pid_t tid, int *ret_status);
