@@ -4,14 +4,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
 
-// At most `step` bytes at a time.
-static int read_steps(int dir_fd, const char *path, size_t step, size_t limit, char **ret_text, size_t *ret_size) {
+struct reading {
+  size_t step;      // bytes at most in one read
+  bool ends_short;  // a read that does not fill its room has got the end
+};
+
+static int read_steps(int dir_fd, const char *path, const struct reading *how, size_t limit, char **ret_text,
+                      size_t *ret_size) {
   _cleanup_fd_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return -errno;
@@ -23,7 +29,9 @@ static int read_steps(int dir_fd, const char *path, size_t step, size_t limit, c
       text = must_realloc(text, capacity, 1);
     }
     size_t room = capacity - n - 1;
-    ssize_t k = read(fd, text + n, room < step ? room : step);
+    if (room > how->step)
+      room = how->step;
+    ssize_t k = read(fd, text + n, room);
     if (k < 0 && errno == EINTR)
       continue;
     if (k < 0)
@@ -33,6 +41,8 @@ static int read_steps(int dir_fd, const char *path, size_t step, size_t limit, c
     n += (size_t)k;
     if (n > limit)
       return -EFBIG;
+    if (how->ends_short && (size_t)k < room)
+      break;
   }
   text[n] = 0;
   *ret_text = pointer_take(text);
@@ -42,11 +52,15 @@ static int read_steps(int dir_fd, const char *path, size_t step, size_t limit, c
 }
 
 int file_read_at(int dir_fd, const char *path, size_t limit, char **ret_text, size_t *ret_size) {
-  return read_steps(dir_fd, path, SIZE_MAX, limit, ret_text, ret_size);
+  return read_steps(dir_fd, path, &(struct reading){.step = SIZE_MAX}, limit, ret_text, ret_size);
+}
+
+int file_read_record(const char *path, size_t limit, char **ret_text) {
+  return read_steps(AT_FDCWD, path, &(struct reading){.step = SIZE_MAX, .ends_short = true}, limit, ret_text, NULL);
 }
 
 int file_read_records(const char *path, size_t record, size_t limit, char **ret_text) {
-  return read_steps(AT_FDCWD, path, record, limit, ret_text, NULL);
+  return read_steps(AT_FDCWD, path, &(struct reading){.step = record}, limit, ret_text, NULL);
 }
 
 int file_read(const char *path, size_t limit, char **ret_text, size_t *ret_size) {

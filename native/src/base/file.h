@@ -9,6 +9,9 @@
 int file_read(const char *path, size_t limit, char **ret_text, size_t *ret_size);
 int file_read_at(int dir_fd, const char *path, size_t limit, char **ret_text, size_t *ret_size);
 
+// The same, of a file of /proc that is one record (status, stat, fdinfo…): there is no need to ask for its end.
+int file_read_record(const char *path, size_t limit, char **ret_text);
+
 // The same, of a file of /proc whose records are expensive and have at least `record` bytes: the kernel makes each of
 // them once. In longer reads it makes one that does not fit into what is left of a page twice.
 int file_read_records(const char *path, size_t record, size_t limit, char **ret_text);

@@ -16,7 +16,7 @@ static int processor_of(pid_t pid) {
   char path[64];
   (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
   _cleanup_free_ char *text = NULL;
-  if (file_read(path, 4096, &text, NULL) < 0)
+  if (file_read_record(path, 4096, &text) < 0)
     return -1;
   const char *at = strrchr(text, ')');
   for (int field = 2; at && field < FIELD; field++)

@@ -6,8 +6,9 @@
 #include "engine/state.h"
 #include "proc/status.h"
 
-int attributes_capture(struct executor *main, struct process_state *s, struct error *e) {
-  return memory_locks_read(main, &s->locks, e) < 0 ? -1 : process_attributes_read(s->pid, &s->attributes, e);
+// The flags of mappings take a walk through all pages: they are read only where anything is locked, be it our area.
+int locks_capture(struct executor *main, struct process_state *s, struct error *e) {
+  return s->status.locked_kb ? memory_locks_read(main, &s->locks, e) : 0;
 }
 
 int locks_put_back(struct process_state *s, struct executor *main, struct error *e) {

@@ -64,12 +64,7 @@ static uint64_t read_clock(clockid_t clock) {
   return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static int capture_identity(struct process_state *s, struct error *e) {
-  int r = executable_of(s->pid, &s->executable_device, &s->executable_inode);
-  if (r == 0)
-    r = auxiliary_vector_of(s->pid, &s->auxiliary_vector, &s->auxiliary_size);
-  if (r < 0)
-    return error_set_errno(e, r, "cannot find the executable of process %d", s->pid);
+static void capture_identity(struct process_state *s) {
   s->monotonic_ns = read_clock(CLOCK_MONOTONIC);
   s->boottime_ns = read_clock(CLOCK_BOOTTIME);
   s->parent = s->status.parent;
@@ -78,7 +73,6 @@ static int capture_identity(struct process_state *s, struct error *e) {
   s->session = getsid(s->pid);
   _cleanup_fd_ int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
   s->was_foreground = !s->engine->on_host && terminal >= 0 && s->group > 0 && tcgetpgrp(terminal) == s->group;
-  return 0;
 }
 
 static int capture_shared_memory(struct process_state *s, struct executor *main, const struct mappings *maps,
@@ -145,11 +139,11 @@ static int capture_with(struct frozen *f, struct process_state *s, struct execut
   int r = mappings_read(s->pid, &maps);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
+  capture_identity(s);
   r = reap_ended_templates(s->engine, main, e) < 0 || capture_descriptors(s, e) < 0 ||
               working_directory_capture(s->pid, s->status.umask, &s->directory, e) < 0 ||
               capture_shared_memory(s, main, &maps, e) < 0 || files_capture(s, &maps, e) < 0 ||
-              threads_capture(f, main, s, e) < 0 || capture_identity(s, e) < 0 || inside_capture(s, main, e) < 0 ||
-              attributes_capture(main, s, e) < 0 || zombies_capture(s, main, e) < 0 ||
+              threads_capture(f, main, s, e) < 0 || locks_capture(main, s, e) < 0 || zombies_capture(s, main, e) < 0 ||
               capture_pages(s, main, &maps, e) < 0 ||
               template_make_whole(f, main, kind_of_template(s, sibling), &maps, s, e) < 0
           ? -1
@@ -173,12 +167,11 @@ static int capture_inside(struct frozen *f, struct process_state *s, bool siblin
 }
 
 int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e) {
-  int r = status_read(s->pid, &s->status);
-  if (r < 0)
-    return error_set_errno(e, r, "cannot read the status of process %d", s->pid);
+  if (!s->status.state)
+    return error_set(e, ERROR_FAILED, "cannot read the status of process %d", s->pid);
   if (application_check(s, e) < 0 || survey_filter(s->pid, &s->status, e) < 0 || objects_capture(s, e) < 0)
     return -1;
-  r = fault(FAULT_capture_area);
+  int r = fault(FAULT_capture_area);
   if (r < 0)
     return error_set_errno(e, r, "cannot map memory into process %d", s->pid);
   threads_list(f, s);
@@ -195,6 +188,14 @@ int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct
 
 int capture_settle(struct process_state *s, struct error *e) {
   affinity_unpin(s, s->template.pid, &s->thread[0].attributes);
+  // What a clone inherits is read from it at leisure.
+  int r = executable_of(s->template.pid, &s->executable_device, &s->executable_inode);
+  if (r == 0)
+    r = auxiliary_vector_of(s->template.pid, &s->auxiliary_vector, &s->auxiliary_size);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot find the executable of process %d", s->pid);
+  if (process_attributes_read(s->template.pid, &s->attributes, e) < 0)
+    return -1;
   if (signal_actions_read(s->template.x, &s->actions, e) < 0 ||
       (s->has_local_segments && local_segments_read(s->template.x, &s->local_segments, e) < 0))
     return -1;
@@ -300,6 +301,7 @@ static int capture_one(struct capturing *c, size_t i, struct error *e) {
   struct process_state *s = c->process[i];
   struct member *m = tree_find(&c->tree, s->pid);
   struct inferior *traced = inferior_find(c->inferior, c->inferiors, s->pid);
+  s->status = m->status;
   s->stop_is_news = m->stop_is_news;  // its parent has been asked before
   return capture_held(traced ? &traced->frozen : &m->frozen, s, !traced && m->parent == getpid(), e);
 }

@@ -247,7 +247,7 @@ static int check_main_thread(struct freezing *z) {
 static int hold_all(struct freezing *z) {
   do {
     int r = seize_new(z);
-    if (await_all(z) < 0 || r < 0 || check_main_thread(z) < 0)
+    if (await_all(z) < 0 || r < 0 || (!z->lists_again && check_main_thread(z) < 0))
       return -1;
     z->lists_again = z->lists_again || (!z->f->count && !process_is_zombie(z->f->pid));
     if (z->lists_again && patience_is_over())

@@ -8,10 +8,18 @@
 
 #include "base/memory.h"
 #include "engine/state.h"
+#include "proc/maps.h"
+
+static bool has_all(const struct process_state *s) {
+  uint64_t pages = mappings_pages(s->pid);
+  return pages && mappings_pages(s->template.pid) == pages;
+}
 
 static int find_missing(struct process_state *s, const struct mappings *maps, struct error *e) {
   struct mappings copy;
   size_t capacity = 0;
+  if (has_all(s))
+    return 0;
   int r = mappings_read(s->template.pid, &copy);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the mappings of template %d", s->template.pid);

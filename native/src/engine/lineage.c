@@ -153,20 +153,35 @@ static bool is_dirty(uint64_t word, bool moved) {
   return (word & PAGE_PRESENT) && ((word & PAGE_EXCLUSIVE) || moved) && !(word & PAGE_OF_FILE);
 }
 
-static int note_mapping(struct lineage *n, int pagemap, bool unsure, const struct mapping *m, uint64_t *words) {
+static int note_pages(struct lineage *n, int pagemap, bool unsure, const struct mapping *m, uint64_t at, uint64_t end,
+                      uint64_t *words) {
   bool moved = unsure || tracking_is_moved(pagemap, m);
-  for (uint64_t at = m->start; at < m->end; at += CHUNK * ARCH_PAGE) {
-    uint64_t end = m->end - at > CHUNK * ARCH_PAGE ? at + CHUNK * ARCH_PAGE : m->end;
+  int r = m->inode ? 0 : pagemap_mark_zero_pages(pagemap, at, end, words);
+  for (; r == 0 && at < end; at += ARCH_PAGE, words++)
+    if (is_dirty(*words, moved))
+      lineage_add(n, at, at + ARCH_PAGE);
+  return r;
+}
+
+// `count` mappings without a gap between them: their words are read together.
+static int note_mappings(struct lineage *n, int pagemap, bool unsure, const struct mapping *m, size_t count,
+                         uint64_t *words) {
+  const uint64_t last = m[count - 1].end;
+  for (uint64_t at = m->start, end; at < last; at = end) {
+    end = last - at > CHUNK * ARCH_PAGE ? at + CHUNK * ARCH_PAGE : last;
     int r = pagemap_read(pagemap, at, end, words);
-    if (r == 0 && !m->inode)
-      r = pagemap_mark_zero_pages(pagemap, at, end, words);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+      uint64_t from = m[i].start > at ? m[i].start : at, to = m[i].end < end ? m[i].end : end;
+      r = from < to ? note_pages(n, pagemap, unsure, &m[i], from, to, words + (from - at) / ARCH_PAGE) : 0;
+    }
     if (r < 0)
       return r;
-    for (uint64_t page = at, *word = words; page < end; page += ARCH_PAGE, word++)
-      if (is_dirty(*word, moved))
-        lineage_add(n, page, page + ARCH_PAGE);
   }
   return 0;
+}
+
+static bool is_noted(const struct mapping *m, uint64_t skip) {
+  return !m->shared && !mapping_is_special(m) && m->start < arch_user_end && m->start != skip;
 }
 
 int lineage_note(struct lineage *n, pid_t pid, const struct mappings *maps, bool unsure, uint64_t skip,
@@ -176,10 +191,14 @@ int lineage_note(struct lineage *n, pid_t pid, const struct mappings *maps, bool
   _cleanup_fd_ int pagemap = pagemap_open(pid);
   _cleanup_free_ uint64_t *words = must_alloc(CHUNK * sizeof *words);
   int r = pagemap < 0 ? pagemap : 0;
-  for (size_t i = 0; r == 0 && i < maps->count; i++) {
+  for (size_t i = 0, k; r == 0 && i < maps->count; i = k) {
     const struct mapping *m = &maps->item[i];
-    if (!m->shared && !mapping_is_special(m) && m->start < arch_user_end && m->start != skip)
-      r = note_mapping(n, pagemap, unsure, m, words);
+    k = i + 1;
+    if (!is_noted(m, skip))
+      continue;
+    while (k < maps->count && is_noted(&maps->item[k], skip) && maps->item[k].start == maps->item[k - 1].end)
+      k++;
+    r = note_mappings(n, pagemap, unsure, m, k - i, words);
   }
   return r < 0 ? error_set_errno(e, r, "cannot read which pages of process %d have changed", pid) : 0;
 }

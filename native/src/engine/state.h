@@ -267,7 +267,7 @@ int thread_make(struct frozen *f, struct executor *main, const struct thread_sta
 int thread_end(struct frozen *f, struct executor *main, pid_t tid, struct error *e);
 
 // attributes.c
-int attributes_capture(struct executor *main, struct process_state *s, struct error *e);
+int locks_capture(struct executor *main, struct process_state *s, struct error *e);
 // Whether a living process has given up what no call gives back: only a copy of what it was has it.
 bool attributes_are_lost(const struct process_state *s);
 int attributes_put_back(struct process_state *s, struct executor *main, struct error *e);  // last of all but registers
@@ -389,9 +389,6 @@ int layout_put_back(struct process_state *s, struct executor *main, struct rewin
 int exec_copy(const struct process_state *s, const struct frozen *f, struct executor *x, struct error *e);
 // The copy alone: it executes `path` and is held behind that. `x` is consumed.
 int exec_again(pid_t pid, struct executor *x, const char *path, struct error *e);
-
-// inside.c: what only the process itself can ask for.
-int inside_capture(struct process_state *s, struct executor *main, struct error *e);
 
 // relatives.c
 int relatives_put_back(const struct process_state *s, struct executor *main, struct error *e);

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "engine/affinity.h"
+#include "engine/inside.h"
 #include "engine/state.h"
 #include "proc/memory.h"
 #include "proc/status.h"
@@ -89,7 +90,7 @@ static void read_name(pid_t pid, struct thread_state *t) {
   char path[64];
   (void)snprintf(path, sizeof path, "/proc/%d/task/%d/comm", pid, t->tid);
   _cleanup_free_ char *text = NULL;
-  if (file_read(path, 64, &text, NULL) == 0)
+  if (file_read_record(path, 64, &text) == 0)
     (void)snprintf(t->name, sizeof t->name, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
@@ -129,21 +130,49 @@ static void take_robust_list(struct batch *b, struct executor *x, size_t at, str
   t->robust_size = ARCH_NARROW_ROBUST_SIZE;
 }
 
+struct own_reading {
+  size_t address, alternate, robust;
+  unsigned first;
+  struct settings_reading settings;
+};
+
+static struct own_reading add_own(struct batch *b, struct executor *x) {
+  struct own_reading r = {.address = batch_data(b, NULL, 8), .alternate = batch_data(b, NULL, sizeof(stack_t))};
+  r.first = CALL(b, SYS_prctl, NUMBER(KERNEL_PR_GET_TID_ADDRESS), POINTER(r.address));
+  (void)CALL(b, SYS_sigaltstack, NUMBER(0), POINTER(r.alternate));
+  r.settings = thread_settings_add_reading(b);
+  r.robust = add_robust_list(b, x);
+  return r;
+}
+
+static void take_own(struct batch *b, const struct own_reading *r, struct executor *x, struct thread_state *t) {
+  take_robust_list(b, x, r->robust, t);
+  thread_settings_take(b, &r->settings, t->attributes.setting);
+  if (batch_result(b, r->first) == 0)
+    memcpy(&t->tid_address, batch_at(b, r->address), 8);
+  memcpy(&t->alternate, batch_at(b, r->alternate), sizeof t->alternate);
+  t->stop_pending = *executor_stop_pending(x);
+}
+
 static int read_inside(struct executor *x, struct thread_state *t, struct error *e) {
   struct batch *b = batch_new();
-  size_t address = batch_data(b, NULL, 8), alternate = batch_data(b, NULL, sizeof(stack_t));
-  unsigned first = CALL(b, SYS_prctl, NUMBER(KERNEL_PR_GET_TID_ADDRESS), POINTER(address));
-  (void)CALL(b, SYS_sigaltstack, NUMBER(0), POINTER(alternate));
-  struct settings_reading settings = thread_settings_add_reading(b);
-  size_t robust = add_robust_list(b, x);
+  struct own_reading own = add_own(b, x);
   int r = executor_run(x, b, e);
+  if (r == 0)
+    take_own(b, &own, x, t);
+  batch_free(b);
+  return r;
+}
+
+// The main thread is asked for what is the process's, too.
+static int read_main(struct executor *main, struct process_state *s, struct error *e) {
+  struct batch *b = batch_new();
+  struct own_reading own = add_own(b, main);
+  struct inside_reading inside = inside_add_reading(b);
+  int r = executor_run(main, b, e);
   if (r == 0) {
-    take_robust_list(b, x, robust, t);
-    thread_settings_take(b, &settings, t->attributes.setting);
-    if (batch_result(b, first) == 0)
-      memcpy(&t->tid_address, batch_at(b, address), 8);
-    memcpy(&t->alternate, batch_at(b, alternate), sizeof t->alternate);
-    t->stop_pending = *executor_stop_pending(x);
+    take_own(b, &own, main, &s->thread[0]);
+    inside_take(b, &inside, s);
   }
   batch_free(b);
   return r;
@@ -158,7 +187,7 @@ static int read_inside_of(struct frozen *f, struct executor *main, struct thread
 }
 
 static int read_all_inside(struct frozen *f, struct executor *main, struct process_state *s, struct error *e) {
-  int r = read_inside(main, &s->thread[0], e);
+  int r = read_main(main, s, e);
   for (size_t i = 1; r == 0 && i < s->threads; i++) {
     affinity_pin(s, s->thread[i].tid);
     r = read_inside_of(f, main, &s->thread[i], e);

@@ -72,7 +72,7 @@ bool tracking_merges_pages(pid_t pid) {
   (void)snprintf(path, sizeof path, "/proc/%d/ksm_stat", pid);
   _cleanup_free_ char *text = NULL;
   unsigned long pages = 0;
-  const char *at = file_read(path, 4096, &text, NULL) == 0 ? strstr(text, "ksm_merging_pages ") : NULL;
+  const char *at = file_read_record(path, 4096, &text) == 0 ? strstr(text, "ksm_merging_pages ") : NULL;
   return at && sscanf(at, "ksm_merging_pages %lu", &pages) == 1 && pages;
 }
 

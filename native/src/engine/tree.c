@@ -78,11 +78,11 @@ static int refuse_debugged(pid_t pid, struct error *e) {
                    pid, name);
 }
 
-static bool has_gone(pid_t pid, bool *ret_is_zombie) {
-  struct process_status s;
-  if (status_read(pid, &s) < 0 || s.state == 'X')
+// `*ret`: its status, otherwise.
+static bool has_gone(pid_t pid, struct process_status *ret, bool *ret_is_zombie) {
+  if (status_read(pid, ret) < 0 || ret->state == 'X')
     return true;
-  *ret_is_zombie = s.state == 'Z' && process_is_zombie(pid);
+  *ret_is_zombie = ret->state == 'Z' && process_is_zombie(pid);
   return false;
 }
 
@@ -141,21 +141,24 @@ static int check_traced_zombie(struct engine *g, struct tree *t, pid_t pid, stru
   return tracer && status_read(pid, &s) == 0 && s.parent != tracer ? refuse_under_way(t, pid, tracer, e) : 0;
 }
 
+// Of several threads each can have a tracer of its own.
+static bool may_be_traced(const struct process_status *s) { return s->tracer || s->threads > 1; }
+
 // 1: the session is to be listed again; 0: it has gone; -1.
 static int hold(struct engine *g, struct tree *t, pid_t pid, struct error *e) {
   struct member m = {.pid = pid};
   struct error why = {0};
   struct process_status s;
-  if (has_gone(pid, &m.is_zombie) || process_start_time(pid, &m.start) < 0)
+  if (has_gone(pid, &s, &m.is_zombie) || process_start_time(pid, &m.start) < 0)
     return 0;
-  if (t->debugger && !m.is_zombie && status_read(pid, &s) == 0 && s.tracer == t->debugger)
+  if (t->debugger && !m.is_zombie && s.tracer == t->debugger)
     return refuse_debugged(pid, e);
-  int taken = m.is_zombie ? check_traced_zombie(g, t, pid, e) : take_from_tracers(g, t, pid, e);
+  int taken = m.is_zombie ? check_traced_zombie(g, t, pid, e) : may_be_traced(&s) ? take_from_tracers(g, t, pid, e) : 0;
   if (taken < 0)
     return -1;
   if (!m.is_zombie && freeze(pid, &m.frozen, &why) < 0) {
     t->is_under_way = t->is_under_way || taken || tracer_of(g, pid, pid);
-    bool has_ended = has_gone(pid, &m.is_zombie) || m.is_zombie;
+    bool has_ended = has_gone(pid, &s, &m.is_zombie) || m.is_zombie;
     if (has_ended)
       give_to_parent(pid);
     else
@@ -207,8 +210,7 @@ static void find_offspring(struct tree *t) {
   const pid_t self = getpid();
   for (size_t i = 0; i < t->count; i++) {
     struct member *m = &t->item[i];
-    struct process_status s;
-    m->parent = status_read(m->pid, &s) == 0 ? s.parent : 0;
+    m->parent = status_read(m->pid, &m->status) == 0 ? m->status.parent : 0;
   }
   for (size_t i = 0; i < t->count; i++) {
     const struct member *m = &t->item[i];
@@ -238,7 +240,7 @@ static void insert_inferiors(struct tree *t) {
   for (size_t i = 0; i < t->inferiors; i++) {
     const pid_t pid = t->inferior[i].frozen.pid;
     struct member m = {.pid = pid, .frozen.pid = pid, .is_traced = true};
-    if (!has_gone(pid, &m.is_zombie) && process_start_time(pid, &m.start) == 0)
+    if (!has_gone(pid, &m.status, &m.is_zombie) && process_start_time(pid, &m.start) == 0)
       insert(t, &m);
   }
 }

@@ -9,12 +9,13 @@
 // A process as it was found. Its thread numbers are in `frozen`; a zombie has none.
 struct member {
   pid_t pid, parent;
-  uint64_t start;             // since boot, in clock ticks: tells it from a later one with its number
-  bool is_zombie, was_ended;  // by itself; by a rewind under way
-  bool stop_is_news;          // to its parent
-  bool was_stopped;           // when a rewind began
-  bool has_offspring;         // processes that it has forked may share its pages
-  bool is_traced;             // by a debugger, which holds it
+  uint64_t start;                // since boot, in clock ticks: tells it from a later one with its number
+  bool is_zombie, was_ended;     // by itself; by a rewind under way
+  bool stop_is_news;             // to its parent
+  bool was_stopped;              // when a rewind began
+  bool has_offspring;            // processes that it has forked may share its pages
+  bool is_traced;                // by a debugger, which holds it
+  struct process_status status;  // when all were held
   struct frozen frozen;
 };
 

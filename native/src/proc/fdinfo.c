@@ -163,7 +163,7 @@ int fdinfo_read(pid_t pid, int fd, struct fdinfo *ret) {
   (void)snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", pid, fd);
   _cleanup_free_ char *text = NULL;
   *ret = (struct fdinfo){.id = -1, .terminal = -1};
-  int r = file_read(path, FDINFO_MAX, &text, NULL);
+  int r = file_read_record(path, FDINFO_MAX, &text);
   return r < 0 ? r : fdinfo_parse(text, ret);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
 
@@ -65,6 +66,13 @@ int mappings_read(pid_t pid, struct mappings *ret) {
   *ret = (struct mappings){0};
   int r = file_read(path, MAPS_MAX, &text, NULL);
   return r < 0 ? r : mappings_parse(text, ret);
+}
+
+uint64_t mappings_pages(pid_t pid) {
+  char path[64];
+  (void)snprintf(path, sizeof path, "/proc/%d/statm", pid);
+  _cleanup_free_ char *text = NULL;
+  return file_read_record(path, 4096, &text) < 0 ? 0 : strtoull(text, NULL, 10);
 }
 
 void mappings_done(struct mappings *m) {

@@ -25,6 +25,7 @@ struct mappings {
 // Parses `text` (NUL-ended, taken over by the list also on failure). 0 or -EBADMSG.
 int mappings_parse(char *text, struct mappings *ret);
 int mappings_read(pid_t pid, struct mappings *ret);  // 0 or -errno
+uint64_t mappings_pages(pid_t pid);                  // how many pages all of them have; 0: unknown
 void mappings_done(struct mappings *m);
 
 // Leaves [start, end) out of the list, cutting what lies across its borders.

@@ -21,27 +21,17 @@ static const struct field {
   size_t at;
 } fields[] = {
 #define AT(member) offsetof(struct process_status, member)
-    {"Name:", FIELD_NAME, AT(name)},
-    {"Umask:", FIELD_OCTAL, AT(umask)},
-    {"State:", FIELD_STATE, AT(state)},
-    {"Tgid:", FIELD_NUMBER, AT(tgid)},
-    {"PPid:", FIELD_NUMBER, AT(parent)},
-    {"TracerPid:", FIELD_NUMBER, AT(tracer)},
-    {"Seccomp:", FIELD_NUMBER, AT(seccomp)},
-    {"SigPnd:", FIELD_SET, AT(pending)},
-    {"ShdPnd:", FIELD_SET, AT(shared_pending)},
-    {"SigBlk:", FIELD_SET, AT(blocked)},
-    {"SigIgn:", FIELD_SET, AT(ignored)},
-    {"SigCgt:", FIELD_SET, AT(caught)},
-    {"NoNewPrivs:", FIELD_NUMBER, AT(no_new_privs)},
-    {"VmLck:", FIELD_NUMBER, AT(locked_kb)},
-    {"Uid:", FIELD_FOUR, AT(uid)},
-    {"Gid:", FIELD_FOUR, AT(gid)},
-    {"Groups:", FIELD_LIST, AT(groups)},
-    {"CapInh:", FIELD_SET, AT(inheritable)},
-    {"CapPrm:", FIELD_SET, AT(permitted)},
-    {"CapEff:", FIELD_SET, AT(effective)},
-    {"CapBnd:", FIELD_SET, AT(bounding)},
+    {"Name:", FIELD_NAME, AT(name)},         {"Umask:", FIELD_OCTAL, AT(umask)},
+    {"State:", FIELD_STATE, AT(state)},      {"Tgid:", FIELD_NUMBER, AT(tgid)},
+    {"PPid:", FIELD_NUMBER, AT(parent)},     {"TracerPid:", FIELD_NUMBER, AT(tracer)},
+    {"Threads:", FIELD_NUMBER, AT(threads)}, {"Seccomp:", FIELD_NUMBER, AT(seccomp)},
+    {"SigPnd:", FIELD_SET, AT(pending)},     {"ShdPnd:", FIELD_SET, AT(shared_pending)},
+    {"SigBlk:", FIELD_SET, AT(blocked)},     {"SigIgn:", FIELD_SET, AT(ignored)},
+    {"SigCgt:", FIELD_SET, AT(caught)},      {"NoNewPrivs:", FIELD_NUMBER, AT(no_new_privs)},
+    {"VmLck:", FIELD_NUMBER, AT(locked_kb)}, {"Uid:", FIELD_FOUR, AT(uid)},
+    {"Gid:", FIELD_FOUR, AT(gid)},           {"Groups:", FIELD_LIST, AT(groups)},
+    {"CapInh:", FIELD_SET, AT(inheritable)}, {"CapPrm:", FIELD_SET, AT(permitted)},
+    {"CapEff:", FIELD_SET, AT(effective)},   {"CapBnd:", FIELD_SET, AT(bounding)},
     {"CapAmb:", FIELD_SET, AT(ambient)},
 #undef AT
 };
@@ -103,7 +93,7 @@ int status_parse(const char *text, struct process_status *ret) {
 
 static int read_path(const char *path, struct process_status *ret) {
   _cleanup_free_ char *text = NULL;
-  int r = file_read(path, STATUS_MAX, &text, NULL);
+  int r = file_read_record(path, STATUS_MAX, &text);
   return r < 0 ? r : status_parse(text, ret);
 }
 
@@ -125,7 +115,7 @@ int process_start_time(pid_t pid, uint64_t *ret) {
   char path[64];
   (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
   _cleanup_free_ char *text = NULL;
-  int r = file_read(path, STATUS_MAX, &text, NULL);
+  int r = file_read_record(path, STATUS_MAX, &text);
   const char *at = r < 0 ? NULL : strrchr(text, ')');
   for (int field = 2; at && field < FIELD; field++)
     at = strchr(at + 1, ' ');

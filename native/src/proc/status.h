@@ -12,6 +12,7 @@ struct process_status {
   char state;     // R S D T t Z X
   pid_t tgid, parent, tracer;
   mode_t umask;
+  int threads;
   int seccomp;  // 0 none, 1 strict, 2 filter
   int no_new_privs;
   uint32_t uid[4], gid[4];                                        // real, effective, saved, of the file system

@@ -29,6 +29,6 @@ int process_terminal(pid_t pid, struct process_terminal *ret) {
   char path[64];
   (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
   _cleanup_free_ char *text = NULL;
-  int r = file_read(path, STAT_MAX, &text, NULL);
+  int r = file_read_record(path, STAT_MAX, &text);
   return r < 0 ? r : process_terminal_parse(text, ret);
 }

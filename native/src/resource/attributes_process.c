@@ -52,7 +52,7 @@ static long number_of(pid_t pid, const char *file, int base) {
   char path[64];
   _cleanup_free_ char *text = NULL;
   (void)snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
-  return file_read(path, 64, &text, NULL) < 0 ? 0 : strtol(text, NULL, base);
+  return file_read_record(path, 64, &text) < 0 ? 0 : strtol(text, NULL, base);
 }
 
 static void set_number(pid_t pid, const char *file, long now, long then, const char *name, struct shortfalls *s) {

@@ -37,6 +37,7 @@ void shared_contents_release(struct shared_contents *c) {
   for (size_t i = 0; i < c->runs; i++)
     free(c->run[i].bytes);
   free(c->run);
+  free(c->seen);
   free(c);
 }
 
@@ -64,6 +65,18 @@ size_t shared_runs_find(const struct shared_run *run, size_t count, uint64_t off
 bool shared_contents_has(const struct shared_contents *c, uint64_t offset) {
   size_t i = shared_runs_find(c->run, c->runs, offset);
   return i < c->runs && c->run[i].offset <= offset;
+}
+
+bool shared_contents_is_seen(const struct shared_contents *c, uint64_t offset, uint64_t size) {
+  for (size_t i = 0; i < c->seen_count; i++)
+    if (offset >= c->seen[i].offset && offset + size <= c->seen[i].offset + c->seen[i].size)
+      return true;
+  return false;
+}
+
+void shared_contents_set_seen(struct shared_contents *c, uint64_t offset, uint64_t size) {
+  array_reserve(c->seen, c->seen_count, c->seen_capacity);
+  c->seen[c->seen_count++] = (struct shared_stretch){offset, size};
 }
 
 uint64_t shared_contents_size(const struct shared_contents *c) {

@@ -155,12 +155,20 @@ static int each_stretch(struct executor *x, struct shared_object *o, const struc
   return 0;
 }
 
-static int copy_views(struct executor *x, struct shared_object *o, struct error *e) {
+static int copy_view(struct executor *x, struct shared_object *o, const struct shared_view *v, struct error *e) {
+  const uint64_t size = v->end - v->start;
+  if (!(v->protection & PROT_READ) || shared_contents_is_seen(o->contents, v->offset, size))
+    return 0;
   _cleanup_fd_ int fd = open_memory(executor_pid(x), O_RDONLY, e);
-  if (fd < 0)
+  if (fd < 0 || each_stretch(x, o, v, fd, add_run, e) < 0)
     return -1;
+  shared_contents_set_seen(o->contents, v->offset, size);
+  return 0;
+}
+
+static int copy_views(struct executor *x, struct shared_object *o, struct error *e) {
   for (size_t i = 0; i < o->views; i++)
-    if ((o->view[i].protection & PROT_READ) && each_stretch(x, o, &o->view[i], fd, add_run, e) < 0)
+    if (copy_view(x, o, &o->view[i], e) < 0)
       return -1;
   return 0;
 }

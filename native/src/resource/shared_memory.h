@@ -19,6 +19,10 @@ struct shared_run {
 };
 
 // Where the process had (a part of) the object mapped.
+struct shared_stretch {
+  uint64_t offset, size;
+};
+
 struct shared_view {
   uint64_t start, end, offset;
   int protection;
@@ -30,6 +34,8 @@ struct shared_contents {
   unsigned users;
   struct shared_run *run;  // in ascending order, none across another
   size_t runs, capacity;
+  struct shared_stretch *seen;  // of which nothing more is to be copied
+  size_t seen_count, seen_capacity;
 };
 
 struct shared_object {

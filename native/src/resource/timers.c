@@ -88,19 +88,29 @@ static uint64_t ns_of_us(const struct timeval *t) {
   return (uint64_t)t->tv_sec * SECOND_NS + (uint64_t)t->tv_usec * 1000;
 }
 
+struct interval_reading interval_timers_add_reading(struct batch *b) {
+  struct interval_reading r;
+  for (int i = 0; i < INTERVAL_TIMERS; i++) {
+    r.at[i] = batch_data(b, NULL, sizeof(struct itimerval));
+    (void)CALL(b, SYS_getitimer, NUMBER(i), POINTER(r.at[i]));
+  }
+  return r;
+}
+
+void interval_timers_take(struct batch *b, const struct interval_reading *r, struct timer_span *ret) {
+  for (int i = 0; i < INTERVAL_TIMERS; i++) {
+    struct itimerval t;
+    memcpy(&t, batch_at(b, r->at[i]), sizeof t);
+    ret[i] = (struct timer_span){ns_of_us(&t.it_value), ns_of_us(&t.it_interval)};
+  }
+}
+
 static int read_interval_timers(struct executor *x, struct timers *ret, struct error *e) {
   struct batch *b = batch_new();
-  size_t at[INTERVAL_TIMERS];
-  for (int i = 0; i < INTERVAL_TIMERS; i++) {
-    at[i] = batch_data(b, NULL, sizeof(struct itimerval));
-    (void)CALL(b, SYS_getitimer, NUMBER(i), POINTER(at[i]));
-  }
+  struct interval_reading reading = interval_timers_add_reading(b);
   int r = executor_run(x, b, e);
-  for (int i = 0; r == 0 && i < INTERVAL_TIMERS; i++) {
-    struct itimerval t;
-    memcpy(&t, batch_at(b, at[i]), sizeof t);
-    ret->interval[i] = (struct timer_span){ns_of_us(&t.it_value), ns_of_us(&t.it_interval)};
-  }
+  if (r == 0)
+    interval_timers_take(b, &reading, ret->interval);
   batch_free(b);
   return r;
 }
@@ -122,7 +132,7 @@ static int read_spans(struct executor *x, struct posix_timer *item, size_t count
   return r;
 }
 
-static int list_timers(struct executor *x, struct timers *ret, struct error *e) {
+int timers_list(struct executor *x, struct timers *ret, struct error *e) {
   char path[64];
   _cleanup_free_ char *text = NULL;
   (void)snprintf(path, sizeof path, "/proc/%d/timers", executor_pid(x));
@@ -133,7 +143,7 @@ static int list_timers(struct executor *x, struct timers *ret, struct error *e) 
 }
 
 int timers_read(struct executor *x, struct timers *ret, struct error *e) {
-  int r = list_timers(x, ret, e) < 0 ? -1 : read_interval_timers(x, ret, e);
+  int r = timers_list(x, ret, e) < 0 ? -1 : read_interval_timers(x, ret, e);
   for (size_t i = 0; r == 0 && i < ret->count; i += AT_ONCE)
     r = read_spans(x, ret->item + i, ret->count - i < AT_ONCE ? ret->count - i : AT_ONCE, e);
   if (r < 0)
@@ -224,7 +234,7 @@ static int run_when_full(struct executor *x, struct batch *b, bool is_last, stru
 int timers_stop(struct executor *x, const struct timers *then, const pid_t *threads, size_t count, struct error *e) {
   static const struct timer_span off[INTERVAL_TIMERS];
   struct timers now;
-  if (list_timers(x, &now, e) < 0)
+  if (timers_list(x, &now, e) < 0)
     return -1;
   struct batch *b = batch_new();
   int r = 0;
@@ -305,7 +315,7 @@ static int make(struct executor *x, const struct posix_timer *t, struct error *e
 
 static int make_missing(struct executor *x, const struct timers *then, struct error *e) {
   struct timers now;
-  if (list_timers(x, &now, e) < 0)
+  if (timers_list(x, &now, e) < 0)
     return -1;
   int r = 0;
   for (size_t i = 0; r == 0 && i < then->count; i++)

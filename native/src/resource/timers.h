@@ -36,6 +36,14 @@ int timers_parse(const char *text, struct timers *ret);
 
 // `x`: in the process.
 int timers_read(struct executor *x, struct timers *ret, struct error *e);
+int timers_list(struct executor *x, struct timers *ret, struct error *e);  // the POSIX ones, without the time left
+
+// Calls that any thread is to make to read the interval timers; where they are found when they have been run.
+struct interval_reading {
+  size_t at[INTERVAL_TIMERS];
+};
+struct interval_reading interval_timers_add_reading(struct batch *b);
+void interval_timers_take(struct batch *b, const struct interval_reading *r, struct timer_span *ret);
 void timers_done(struct timers *t);
 // None of them has run out from the one reading to the other.
 bool timers_run(const struct timers *t);  // any can send a signal

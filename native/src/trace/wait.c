@@ -25,7 +25,7 @@ static bool is_dead(pid_t tid) {
   char path[64];
   (void)snprintf(path, sizeof path, "/proc/%d/stat", tid);
   _cleanup_free_ char *text = NULL;
-  if (file_read(path, 4096, &text, NULL) < 0)
+  if (file_read_record(path, 4096, &text) < 0)
     return true;
   const char *name_end = strrchr(text, ')');
   return !name_end || !name_end[1] || strchr("ZX", name_end[2]);
