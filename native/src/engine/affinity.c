@@ -25,6 +25,8 @@ static int processor_of(pid_t pid) {
   return at && sscanf(at, "%d", &processor) == 1 ? processor : -1;
 }
 
+static const struct affinity *joined;
+
 void affinity_join(struct affinity *a, pid_t pid) {
   cpu_set_t one;
   int processor = processor_of(pid);
@@ -34,11 +36,23 @@ void affinity_join(struct affinity *a, pid_t pid) {
   CPU_ZERO(&one);
   CPU_SET(processor, &one);
   a->joined = sched_setaffinity(0, sizeof one, &one) == 0;
+  if (a->joined && !joined)
+    joined = a;
 }
 
 void affinity_leave(struct affinity *a) {
   if (a->joined)
     (void)sched_setaffinity(0, sizeof a->before, &a->before);
+  if (joined == a)
+    joined = NULL;
+}
+
+void affinity_own(cpu_set_t *ret) {
+  CPU_ZERO(ret);
+  if (joined)
+    *ret = joined->before;
+  else
+    (void)sched_getaffinity(0, sizeof *ret, ret);
 }
 
 void affinity_pin(const struct process_state *s, pid_t tid) {

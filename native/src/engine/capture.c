@@ -18,6 +18,7 @@
 #include "engine/affinity.h"
 #include "engine/files.h"
 #include "engine/host.h"
+#include "engine/outside.h"
 #include "engine/tree.h"
 #include "proc/maps.h"
 #include "proc/status.h"
@@ -64,15 +65,21 @@ static uint64_t read_clock(clockid_t clock) {
   return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static void capture_identity(struct process_state *s) {
+// The group that the supervisor's terminal is given to; 0: there is none, or it has no number here.
+static pid_t foreground_group(void) {
+  _cleanup_fd_ int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  pid_t group = terminal < 0 ? 0 : tcgetpgrp(terminal);
+  return group > 0 ? group : 0;
+}
+
+static void capture_identity(struct process_state *s, pid_t foreground) {
   s->monotonic_ns = read_clock(CLOCK_MONOTONIC);
   s->boottime_ns = read_clock(CLOCK_BOOTTIME);
   s->parent = s->status.parent;
-  s->identity = lineage_identify(s->engine, s->pid);
+  s->identity = lineage_identify_started(s->engine, s->pid, tree_find(s->engine->tree, s->pid)->start);
   s->group = getpgid(s->pid);
   s->session = getsid(s->pid);
-  _cleanup_fd_ int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-  s->was_foreground = !s->engine->on_host && terminal >= 0 && s->group > 0 && tcgetpgrp(terminal) == s->group;
+  s->was_foreground = !s->engine->on_host && s->group > 0 && s->group == foreground;
 }
 
 static int capture_shared_memory(struct process_state *s, struct executor *main, const struct mappings *maps,
@@ -84,17 +91,9 @@ static int capture_shared_memory(struct process_state *s, struct executor *main,
   return shared_memory_capture(main, maps, &s->descriptors, tree ? &tree->pool : NULL, &s->shared, e);
 }
 
-static int capture_pages(struct process_state *s, struct executor *main, const struct mappings *maps, struct error *e) {
-  struct engine *g = s->engine;
-  int r = fault(FAULT_capture_pages);
-  if (r < 0)
-    return error_set_errno(e, r, "cannot read which pages of process %d have changed", s->pid);
-  s->node = lineage_new(g, lineage_base(g, s->pid));
-  s->compares = tree_shares_pages(g, s->pid) || tracking_merges_pages(s->pid);
-  if (lineage_note(s->node, s->pid, maps, s->compares, executor_area(main), e) < 0)
-    return -1;
-  tracking_mark(g, main, maps, e);
-  return 0;
+static void mark_pages(struct process_state *s, struct executor *main, const struct mappings *maps, struct error *e) {
+  tracking_mark(s->engine, main, maps, e);
+  s->is_marked = true;
 }
 
 // Templates that were children of the process itself are reaped by it.
@@ -116,15 +115,6 @@ static int reap_ended_templates(struct engine *g, struct executor *main, struct 
   return r;
 }
 
-static int capture_descriptors(struct process_state *s, struct error *e) {
-  const struct engine *g = s->engine;
-  if (descriptors_capture(s->pid, g->debugger == s->pid, g->tree ? &g->tree->writers : NULL,
-                          g->tree ? g->tree->sockets : NULL, &s->descriptors, e) < 0)
-    return -1;
-  host_leave_shared_pipes(s);
-  return 0;
-}
-
 static enum template_kind kind_of_template(const struct process_state *s, bool sibling) {
   const struct tree *t = s->engine->tree;
   for (size_t i = 0; t && !sibling && i < t->tracings.count; i++)
@@ -134,50 +124,45 @@ static enum template_kind kind_of_template(const struct process_state *s, bool s
 }
 
 static int capture_with(struct frozen *f, struct process_state *s, struct executor *main, bool sibling,
-                        struct error *e) {
-  struct mappings maps = {0};
-  int r = mappings_read(s->pid, &maps);
-  if (r < 0)
-    return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
-  capture_identity(s);
-  r = reap_ended_templates(s->engine, main, e) < 0 || capture_descriptors(s, e) < 0 ||
-              working_directory_capture(s->pid, s->status.umask, &s->directory, e) < 0 ||
-              capture_shared_memory(s, main, &maps, e) < 0 || files_capture(s, &maps, e) < 0 ||
-              threads_capture(f, main, s, e) < 0 || locks_capture(main, s, e) < 0 || zombies_capture(s, main, e) < 0 ||
-              capture_pages(s, main, &maps, e) < 0 ||
-              template_make_whole(f, main, kind_of_template(s, sibling), &maps, s, e) < 0
-          ? -1
-          : 0;
-  mappings_done(&maps);
-  return r;
+                        const struct mappings *maps, struct error *e) {
+  if (reap_ended_templates(s->engine, main, e) < 0 || capture_shared_memory(s, main, maps, e) < 0 ||
+      files_capture(s, maps, e) < 0 || threads_capture(f, main, s, e) < 0 || locks_capture(main, s, e) < 0 ||
+      zombies_capture(s, main, e) < 0)
+    return -1;
+  mark_pages(s, main, maps, e);
+  return template_make_whole(f, main, kind_of_template(s, sibling), maps, s, e);
 }
 
-static int capture_inside(struct frozen *f, struct process_state *s, bool sibling, struct error *e) {
+static int capture_inside(struct frozen *f, struct process_state *s, bool sibling, const struct mappings *maps,
+                          struct error *e) {
   struct executor *main;
-  int r = s->engine->on_host ? host_open(f, &main, e) : executor_open(f->tracer, s->pid, s->pid, NULL, &main, e);
+  int r = s->engine->on_host ? host_open(f, &main, e) : executor_open_main(f->tracer, s->pid, s->instruction, &main, e);
   if (r < 0)
     return -1;
   s->stopped = f->stopped;
   s->area = executor_area(main);
   s->instruction = executor_instruction(main);
-  r = capture_with(f, s, main, sibling, e);
+  r = capture_with(f, s, main, sibling, maps, e);
   if (r == 0 && s->is_inferior)
     r = breakpoints_find(s->pid, &s->breakpoint, &s->breakpoints, e);
   return executor_close(main, e) < 0 ? -1 : r;
 }
 
-int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e) {
-  if (!s->status.state)
-    return error_set(e, ERROR_FAILED, "cannot read the status of process %d", s->pid);
+// `sibling`: the template becomes a child of the process's own parent (which must be us).
+static int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct outside *o, size_t index,
+                        struct error *e) {
+  const struct mappings *maps;
   if (application_check(s, e) < 0 || survey_filter(s->pid, &s->status, e) < 0 || objects_capture(s, e) < 0)
     return -1;
   int r = fault(FAULT_capture_area);
   if (r < 0)
     return error_set_errno(e, r, "cannot map memory into process %d", s->pid);
+  if (outside_await(o, index, &maps, e) < 0)
+    return -1;
   threads_list(f, s);
   affinity_pin(s, s->pid);
   wait_alone_but(f->count > 1 ? s->pid : 0);
-  r = capture_inside(f, s, sibling, e);
+  r = capture_inside(f, s, sibling, maps, e);
   affinity_unpin(s, s->pid, &s->thread[0].attributes);
   // Before the process goes on: while the template lets go of the descriptors, it keeps what the process closes.
   if (r == 0)
@@ -186,9 +171,10 @@ int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct
   return r < 0 ? -1 : application_answer(s, e);
 }
 
-int capture_settle(struct process_state *s, struct error *e) {
+static int capture_settle(struct process_state *s, struct error *e) {
   affinity_unpin(s, s->template.pid, &s->thread[0].attributes);
   // What a clone inherits is read from it at leisure.
+  thread_read_name(s->template.pid, s->template.pid, &s->thread[0]);
   int r = executable_of(s->template.pid, &s->executable_device, &s->executable_inode);
   if (r == 0)
     r = auxiliary_vector_of(s->template.pid, &s->auxiliary_vector, &s->auxiliary_size);
@@ -222,7 +208,7 @@ struct snapshot *snapshot_of(struct process_state *s, uint64_t pause_us) {
 // The mappings may have been marked as those of this snapshot, which will never be the base of anything: the marks go,
 // and the next rewind compares.
 void process_abandon(struct process_state *s) {
-  if (s->node)
+  if (s->is_marked)
     tracking_forget(lineage_line(s->engine, s->pid));
   files_forget(s->engine);
   objects_forget(s->engine);
@@ -297,13 +283,31 @@ static int list_processes(struct capturing *c, pid_t first, struct error *e) {
   return survey_sharing(&c->tree, e);
 }
 
-static int capture_one(struct capturing *c, size_t i, struct error *e) {
+static int prepare_one(struct capturing *c, struct process_state *s, pid_t foreground, struct error *e) {
+  s->status = tree_find(&c->tree, s->pid)->status;
+  if (!s->status.state)
+    return error_set(e, ERROR_FAILED, "cannot read the status of process %d", s->pid);
+  capture_identity(s, foreground);
+  s->node = lineage_new(s->engine, lineage_base(s->engine, s->pid));
+  return 0;
+}
+
+static int capture_one(struct capturing *c, struct outside *o, size_t i, struct error *e) {
   struct process_state *s = c->process[i];
   struct member *m = tree_find(&c->tree, s->pid);
   struct inferior *traced = inferior_find(c->inferior, c->inferiors, s->pid);
-  s->status = m->status;
   s->stop_is_news = m->stop_is_news;  // its parent has been asked before
-  return capture_held(traced ? &traced->frozen : &m->frozen, s, !traced && m->parent == getpid(), e);
+  return capture_held(traced ? &traced->frozen : &m->frozen, s, !traced && m->parent == getpid(), o, i, e);
+}
+
+static int capture_each(struct capturing *c, struct outside *o, struct error *e) {
+  for (size_t i = 0; i < c->count; i++) {
+    if (capture_one(c, o, i, e) < 0)
+      return -1;
+    if (c->count > 1)
+      file_census_add(&c->tree.files, c->process[i]->pid, &c->process[i]->descriptors);
+  }
+  return 0;
 }
 
 static int capture_sockets(struct capturing *c, struct error *e) {
@@ -320,15 +324,16 @@ static int capture_all(struct capturing *c, struct error *e) {
     return -1;
   for (size_t i = 0; c->count > 1 && i < c->count; i++)
     pipe_ends_add(&c->tree.writers, c->process[i]->pid);
-  for (size_t i = 0; i < c->count; i++) {
-    if (capture_one(c, i, e) < 0)
-      return -1;
-    if (c->count > 1)
-      file_census_add(&c->tree.files, c->process[i]->pid, &c->process[i]->descriptors);
-  }
+  const pid_t foreground = foreground_group();
   for (size_t i = 0; i < c->count; i++)
+    if (prepare_one(c, c->process[i], foreground, e) < 0)
+      return -1;
+  struct outside *o = outside_begin(c->process, c->count);
+  int r = capture_each(c, o, e);
+  outside_end(o);
+  for (size_t i = 0; r == 0 && i < c->count; i++)
     file_census_settle(&c->tree.files, &c->process[i]->descriptors);
-  return 0;
+  return r;
 }
 
 static void abandon_all(struct capturing *c) {

@@ -38,7 +38,8 @@ struct freezing {
   struct frozen *f;
   bool *rests;
   size_t capacity, rests_capacity;
-  bool lists_again;  // the list has changed since it was read
+  bool has_listed;
+  bool lists_again;  // the list has changed since it was read, or has to be read in the first place
   struct error *e;
 };
 
@@ -107,6 +108,7 @@ static int seize_new(struct freezing *z) {
   _cleanup_free_ pid_t *list = NULL;
   size_t count;
   z->lists_again = false;
+  z->has_listed = true;
   if (thread_list(z->f->pid, &list, &count) < 0)
     return error_set(z->e, ERROR_NO_PROCESS, "process %d has ended", z->f->pid);
   for (size_t i = 0; i < count; i++) {
@@ -234,26 +236,16 @@ static int await_all(struct freezing *z) {
 static int check_main_thread(struct freezing *z) {
   struct process_status s;
   size_t i = index_of(z->f, z->f->pid);
-  if (i == z->f->count)
+  if (i == z->f->count) {
+    z->lists_again = !z->has_listed;
     return 0;
+  }
   bool is_held = status_read_thread(z->f->pid, z->f->pid, &s) == 0 && s.state == 't' && s.tracer == getpid();
+  bool has_others = !z->has_listed && s.threads != 1;
   z->rests[i] = z->rests[i] && is_held;
   int r = look_at(z, i);
-  z->lists_again = z->lists_again || r > 0 || !is_held;
+  z->lists_again = z->lists_again || r > 0 || !is_held || has_others;
   return r;
-}
-
-// Threads that still run may make others. None is found, too, where one takes the number of the main thread over.
-static int hold_all(struct freezing *z) {
-  do {
-    int r = seize_new(z);
-    if (await_all(z) < 0 || r < 0 || (!z->lists_again && check_main_thread(z) < 0))
-      return -1;
-    z->lists_again = z->lists_again || (!z->f->count && !process_is_zombie(z->f->pid));
-    if (z->lists_again && patience_is_over())
-      return lose_patience(z, z->f->pid);
-  } while (z->lists_again);
-  return 0;
 }
 
 static int hold_main_thread(struct freezing *z) {
@@ -262,6 +254,22 @@ static int hold_main_thread(struct freezing *z) {
     return r;
   add(z, z->f->pid);
   return await_all(z);
+}
+
+// Threads that still run may make others. None is found, too, where one takes the number of the main thread over.
+// Most processes have the main thread only: no list is needed for those.
+static int hold_all(struct freezing *z) {
+  if (hold_main_thread(z) < 0 || check_main_thread(z) < 0)
+    return -1;
+  while (z->lists_again) {
+    int r = seize_new(z);
+    if (await_all(z) < 0 || r < 0 || (!z->lists_again && check_main_thread(z) < 0))
+      return -1;
+    z->lists_again = z->lists_again || (!z->f->count && !process_is_zombie(z->f->pid));
+    if (z->lists_again && patience_is_over())
+      return lose_patience(z, z->f->pid);
+  }
+  return 0;
 }
 
 static int main_thread_first(struct frozen *f, struct error *e) {

@@ -10,15 +10,17 @@
 #include "engine/state.h"
 #include "proc/maps.h"
 
-static bool has_all(const struct process_state *s) {
-  uint64_t pages = mappings_pages(s->pid);
-  return pages && mappings_pages(s->template.pid) == pages;
+static bool has_all(const struct process_state *s, const struct mappings *maps) {
+  uint64_t pages = 0;
+  for (size_t i = 0; i < maps->count && maps->item[i].start < arch_user_end; i++)
+    pages += (maps->item[i].end - maps->item[i].start) / ARCH_PAGE;
+  return mappings_pages(s->template.pid) == pages + EXECUTOR_AREA / ARCH_PAGE;
 }
 
 static int find_missing(struct process_state *s, const struct mappings *maps, struct error *e) {
   struct mappings copy;
   size_t capacity = 0;
-  if (has_all(s))
+  if (has_all(s, maps))
     return 0;
   int r = mappings_read(s->template.pid, &copy);
   if (r < 0)

@@ -43,9 +43,13 @@ struct line *lineage_line(struct engine *g, pid_t pid) {
 }
 
 uint64_t lineage_identify(struct engine *g, pid_t pid) {
-  struct line *l = lineage_line(g, pid);
   uint64_t start = 0;
   (void)process_start_time(pid, &start);
+  return lineage_identify_started(g, pid, start);
+}
+
+uint64_t lineage_identify_started(struct engine *g, pid_t pid, uint64_t start) {
+  struct line *l = lineage_line(g, pid);
   if (l->start == start && l->identity)
     return l->identity;
   tracking_forget(l);
@@ -180,23 +184,22 @@ static int note_mappings(struct lineage *n, int pagemap, bool unsure, const stru
   return 0;
 }
 
-static bool is_noted(const struct mapping *m, uint64_t skip) {
-  return !m->shared && !mapping_is_special(m) && m->start < arch_user_end && m->start != skip;
+static bool is_noted(const struct mapping *m) {
+  return !m->shared && !mapping_is_special(m) && m->start < arch_user_end;
 }
 
-int lineage_note(struct lineage *n, pid_t pid, const struct mappings *maps, bool unsure, uint64_t skip,
-                 struct error *e) {
+int lineage_note(struct lineage *n, pid_t pid, const struct mappings *maps, bool unsure, struct error *e) {
   if (!n->base)
     return 0;
   _cleanup_fd_ int pagemap = pagemap_open(pid);
-  _cleanup_free_ uint64_t *words = must_alloc(CHUNK * sizeof *words);
+  static uint64_t words[CHUNK];  // fresh memory for each process would cost more than the reading
   int r = pagemap < 0 ? pagemap : 0;
   for (size_t i = 0, k; r == 0 && i < maps->count; i = k) {
     const struct mapping *m = &maps->item[i];
     k = i + 1;
-    if (!is_noted(m, skip))
+    if (!is_noted(m))
       continue;
-    while (k < maps->count && is_noted(&maps->item[k], skip) && maps->item[k].start == maps->item[k - 1].end)
+    while (k < maps->count && is_noted(&maps->item[k]) && maps->item[k].start == maps->item[k - 1].end)
       k++;
     r = note_mappings(n, pagemap, unsure, m, k - i, words);
   }

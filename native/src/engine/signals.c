@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0
 // Signals that wait, and the timers that send some.
-#include <string.h>
-
 #include "engine/state.h"
 #include "proc/status.h"
 
@@ -33,25 +31,14 @@ static int read_pending(struct frozen *f, struct process_state *s, struct error 
   return 0;
 }
 
-// Most programs have no timers: then what has been read of them with everything else will do.
-static int has_timers(struct process_state *s, struct executor *main, struct error *e) {
-  struct timers now;
-  if (timers_list(main, &now, e) < 0)
-    return -1;
-  memcpy(now.interval, s->timers.interval, sizeof now.interval);
-  bool runs = timers_run(&now);
-  timers_done(&now);
-  return runs;
-}
-
 // A timer that runs out meanwhile has sent a signal which may not have been seen: look again. One that runs out all the
 // time will do so once more.
 int signals_capture(struct frozen *f, struct executor *main, struct process_state *s, struct error *e) {
   enum { LOOKS = 10 };
   struct timers before;
-  int has = has_timers(s, main, e);
-  if (has <= 0)
-    return has < 0 ? -1 : read_pending(f, s, e);
+  // Most programs have none: then what has been read of them with everything else will do.
+  if (!timers_run(&s->timers))
+    return read_pending(f, s, e);
   bool steady = false;
   for (int i = 0; !steady && i < LOOKS; i++) {
     timers_done(&s->timers);

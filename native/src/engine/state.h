@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0
-// What a live snapshot is made of. Owned by the engine; touched by the supervisor's thread only.
+// What a live snapshot is made of. Owned by the engine; touched by the supervisor's thread only, but for what outside.h
+// tells.
 #pragma once
 
 #include <linux/sched.h>
@@ -157,6 +158,7 @@ struct process_state {
   size_t wiped_count;
   struct page_range *kept_out;  // memory that the program keeps out of its own clones
   size_t kept_out_count;
+  bool is_marked;                      // its mappings, as those of this snapshot
   bool compares;                       // the kernel could not tell which of its pages had changed
   struct breakpoint_byte *breakpoint;  // inserted by a debugger when it was taken
   size_t breakpoints;
@@ -249,6 +251,7 @@ void thaw(struct frozen *f);
 void threads_list(const struct frozen *f, struct process_state *s);  // and what can be seen of them from outside
 int threads_capture(struct frozen *f, struct executor *main, struct process_state *s, struct error *e);
 void threads_done(struct process_state *s);
+void thread_read_name(pid_t pid, pid_t tid, struct thread_state *ret);
 // Sets what a tracer can set; the thread must be stopped.
 int thread_set(struct executor *tracer, pid_t pid, const struct thread_state *t, struct error *e);
 // Sets what only the thread itself can set (all of it for a thread that is new).
@@ -302,6 +305,10 @@ int signals_put_back(struct process_state *s, struct executor *main, struct erro
 // Whose child it is: of the process; of the process's own parent, which must be us; ours, by a process in between that
 // lives for a moment (for one that waits for children of any kind, as tracers do: it would wait for its template).
 enum template_kind { TEMPLATE_CHILD, TEMPLATE_SIBLING, TEMPLATE_ORPHAN };
+// What is made between these has a number from a range of our own, far from that of the program's process `pid`: one
+// that belonged to a thread which has ended since must stay free, or that thread could not be brought back.
+pid_t numbers_set_aside(pid_t pid);
+void numbers_go_on(pid_t next);  // `next`: what the other one gave
 int template_make(struct executor *main, enum template_kind kind, struct template *ret, struct error *e);
 // Takes a template that was not made as a sibling over from its tracer, which has to be in a quiet state.
 int template_take_over(struct template *t, struct executor *tracer, uint64_t instruction, struct error *e);
@@ -341,6 +348,7 @@ struct line *lineage_line(struct engine *g, pid_t pid);
 struct lineage *lineage_base(const struct engine *g, pid_t pid);
 // Who the living process of this number is; another one than before shares nothing with the snapshots of that.
 uint64_t lineage_identify(struct engine *g, pid_t pid);
+uint64_t lineage_identify_started(struct engine *g, pid_t pid, uint64_t start);  // which is known already
 // The process has been made anew from a snapshot of the one with that identity; it has the memory of `base`.
 void lineage_adopt(struct engine *g, pid_t pid, uint64_t identity, struct lineage *base);
 void lineage_set_base(struct engine *g, pid_t pid, struct lineage *base);
@@ -352,8 +360,7 @@ void lineage_release(struct engine *g, struct lineage *n);
 uint64_t lineage_distance(const struct lineage *from, const struct lineage *to);
 void lineage_add(struct lineage *n, uint64_t start, uint64_t end);
 // `unsure`: the kernel cannot tell which pages have changed; all count as such.
-int lineage_note(struct lineage *n, pid_t pid, const struct mappings *maps, bool unsure, uint64_t skip,
-                 struct error *e);
+int lineage_note(struct lineage *n, pid_t pid, const struct mappings *maps, bool unsure, struct error *e);
 // Marks the words of pages in [start, end) that differ between `from` and `to` as exclusive.
 void lineage_mark(const struct lineage *from, const struct lineage *to, uint64_t start, uint64_t end, uint64_t *words);
 
@@ -423,9 +430,6 @@ void process_abandon(struct process_state *s);  // frees one whose capture faile
 // A snapshot of that one process, listed with its engine.
 struct snapshot *snapshot_of(struct process_state *s, uint64_t pause_us);
 struct snapshot *snapshot_of_all(struct engine *g, struct process_state **list, size_t count, uint64_t pause_us);
-// `sibling`: the template becomes a child of the process's own parent (which must be us).
-int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct error *e);
-int capture_settle(struct process_state *s, struct error *e);  // what is left to do once the process goes on
 // What a debugger holds, with the processes that it has started.
 int capture_around(struct engine *g, struct inferior *list, size_t count, struct snapshot **ret, struct error *e);
 // What has been made from an image and is held, the first one before all others. All end.

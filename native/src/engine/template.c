@@ -28,21 +28,29 @@ static int64_t clone_process(struct executor *x, uint64_t more, struct error *e)
   return clone_there(x, &args, e);
 }
 
-// Templates have numbers from a range of their own: one that belonged to a thread which has ended since must stay
-// free, or that thread could not be brought back. CLONE_FILES: a copy of the descriptors would cost time, and would
+pid_t numbers_set_aside(pid_t pid) {
+  pid_t next = kernel_last_pid();
+  if (next > 0)
+    (void)kernel_set_last_pid(pid > NUMBERS_FROM ? 1 : NUMBERS_FROM);
+  return next;
+}
+
+void numbers_go_on(pid_t next) {
+  if (next > 0)
+    (void)kernel_set_last_pid(next);
+}
+
+// CLONE_FILES: a copy of the descriptors would cost time, and would
 // hide an end of file from the program, or keep its locks.
 static int64_t clone_template(struct executor *main, bool sibling, struct error *e) {
-  pid_t next = kernel_last_pid();
   int r = fault(FAULT_capture_clone);
   if (r < 0)
     return -ENOMEM;
-  if (next > 0)
-    (void)kernel_set_last_pid(executor_pid(main) > NUMBERS_FROM ? 1 : NUMBERS_FROM);
+  pid_t next = numbers_set_aside(executor_pid(main));
   journal_begin_clone(executor_pid(main));
   int64_t pid = clone_process(main, CLONE_FILES | (sibling ? CLONE_PARENT : 0), e);
   journal_end_clone(pid > 0 ? (pid_t)pid : 0, executor_pid(main));
-  if (next > 0)
-    (void)kernel_set_last_pid(next);
+  numbers_go_on(next);
   return pid;
 }
 

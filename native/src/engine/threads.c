@@ -86,9 +86,9 @@ static int take_reading(struct batch *b, const struct reading *r, struct thread_
   return 0;
 }
 
-static void read_name(pid_t pid, struct thread_state *t) {
+void thread_read_name(pid_t pid, pid_t tid, struct thread_state *t) {
   char path[64];
-  (void)snprintf(path, sizeof path, "/proc/%d/task/%d/comm", pid, t->tid);
+  (void)snprintf(path, sizeof path, "/proc/%d/task/%d/comm", pid, tid);
   _cleanup_free_ char *text = NULL;
   if (file_read_record(path, 64, &text) == 0)
     (void)snprintf(t->name, sizeof t->name, "%.*s", (int)strcspn(text, "\n"), text);
@@ -264,7 +264,8 @@ int threads_capture(struct frozen *f, struct executor *main, struct process_stat
       mend_registers(f->pid, t);
     }
     shared &= t->mask;  // whoever does not block one takes it
-    read_name(f->pid, t);
+    if (i > 0)          // that of the main thread is its template's
+      thread_read_name(f->pid, t->tid, t);
   }
   return 0;
 }

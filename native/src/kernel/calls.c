@@ -3,6 +3,7 @@
 #include "kernel/calls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/kcmp.h>
 #include <linux/prctl.h>
 #include <stdio.h>
@@ -45,20 +46,29 @@ static bool numbers_are_shared;
 void kernel_share_numbers(void) { numbers_are_shared = true; }
 bool kernel_numbers_are_shared(void) { return numbers_are_shared; }
 
+// It stays open: whichever process uses it, its own namespace is meant.
+static int last_pid_file(void) {
+  static int file = -1;
+  if (file < 0)
+    file = open("/proc/sys/kernel/ns_last_pid", O_RDWR | O_CLOEXEC);
+  return file < 0 ? -errno : file;
+}
+
 int kernel_set_last_pid(pid_t last) {
-  if (numbers_are_shared)
-    return -EPERM;
   char text[16];
-  (void)snprintf(text, sizeof text, "%d", last);
-  return file_write_text("/proc/sys/kernel/ns_last_pid", text);
+  int file = numbers_are_shared ? -EPERM : last_pid_file();
+  if (file < 0)
+    return file;
+  const int size = snprintf(text, sizeof text, "%d", last);
+  return pwrite(file, text, (size_t)size, 0) == size ? 0 : -errno;
 }
 
 pid_t kernel_last_pid(void) {
-  if (numbers_are_shared)
-    return -EPERM;
-  _cleanup_free_ char *text = NULL;
-  int r = file_read("/proc/sys/kernel/ns_last_pid", 64, &text, NULL);
-  return r < 0 ? r : (pid_t)strtol(text, NULL, 10);
+  char text[16] = "";
+  int file = numbers_are_shared ? -EPERM : last_pid_file();
+  if (file < 0)
+    return file;
+  return pread(file, text, sizeof text - 1, 0) < 0 ? -errno : (pid_t)strtol(text, NULL, 10);
 }
 
 bool kernel_sets_memory_fields(void) {

@@ -34,7 +34,7 @@ struct search {
   bool tries_known;
 };
 
-// Names that were found before are where the next snapshot looks first. Of the supervisor's one thread.
+// Names that were found before are where the next snapshot looks first. One thread at a time looks for files.
 static struct {
   char *path[KNOWN_MAX];
   size_t next;

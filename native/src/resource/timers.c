@@ -132,10 +132,10 @@ static int read_spans(struct executor *x, struct posix_timer *item, size_t count
   return r;
 }
 
-int timers_list(struct executor *x, struct timers *ret, struct error *e) {
+int timers_list(pid_t pid, struct timers *ret, struct error *e) {
   char path[64];
   _cleanup_free_ char *text = NULL;
-  (void)snprintf(path, sizeof path, "/proc/%d/timers", executor_pid(x));
+  (void)snprintf(path, sizeof path, "/proc/%d/timers", pid);
   *ret = (struct timers){0};
   // A kernel without that file has no POSIX timers to be restored either.
   int r = file_read(path, TIMERS_MAX, &text, NULL) < 0 ? 0 : timers_parse(text, ret);
@@ -143,7 +143,7 @@ int timers_list(struct executor *x, struct timers *ret, struct error *e) {
 }
 
 int timers_read(struct executor *x, struct timers *ret, struct error *e) {
-  int r = timers_list(x, ret, e) < 0 ? -1 : read_interval_timers(x, ret, e);
+  int r = timers_list(executor_pid(x), ret, e) < 0 ? -1 : read_interval_timers(x, ret, e);
   for (size_t i = 0; r == 0 && i < ret->count; i += AT_ONCE)
     r = read_spans(x, ret->item + i, ret->count - i < AT_ONCE ? ret->count - i : AT_ONCE, e);
   if (r < 0)
@@ -234,7 +234,7 @@ static int run_when_full(struct executor *x, struct batch *b, bool is_last, stru
 int timers_stop(struct executor *x, const struct timers *then, const pid_t *threads, size_t count, struct error *e) {
   static const struct timer_span off[INTERVAL_TIMERS];
   struct timers now;
-  if (timers_list(x, &now, e) < 0)
+  if (timers_list(executor_pid(x), &now, e) < 0)
     return -1;
   struct batch *b = batch_new();
   int r = 0;
@@ -315,7 +315,7 @@ static int make(struct executor *x, const struct posix_timer *t, struct error *e
 
 static int make_missing(struct executor *x, const struct timers *then, struct error *e) {
   struct timers now;
-  if (timers_list(x, &now, e) < 0)
+  if (timers_list(executor_pid(x), &now, e) < 0)
     return -1;
   int r = 0;
   for (size_t i = 0; r == 0 && i < then->count; i++)

@@ -36,7 +36,7 @@ int timers_parse(const char *text, struct timers *ret);
 
 // `x`: in the process.
 int timers_read(struct executor *x, struct timers *ret, struct error *e);
-int timers_list(struct executor *x, struct timers *ret, struct error *e);  // the POSIX ones, without the time left
+int timers_list(pid_t pid, struct timers *ret, struct error *e);  // the POSIX ones, without the time left
 
 // Calls that any thread is to make to read the interval timers; where they are found when they have been run.
 struct interval_reading {

@@ -287,7 +287,8 @@ static void executor_free(struct executor *x) {
 static int leave(struct executor *x, struct error *e);
 
 static int prepare(struct executor *x, uint64_t address, struct error *e) {
-  if (open_memory(x, e) < 0 || instruction_find(x->pid, x->memory, &x->instruction, e) < 0 || save_state(x, e) < 0)
+  if (open_memory(x, e) < 0 || (!x->instruction && instruction_find(x->pid, x->memory, &x->instruction, e) < 0) ||
+      save_state(x, e) < 0)
     return -1;
   if (map_area(x, address, e) == 0)
     return 0;
@@ -305,9 +306,10 @@ static int prepare_shared(struct executor *x, struct executor *share, struct err
 }
 
 static int open_any(struct executor *tracer, pid_t pid, pid_t tid, struct executor *share, uint64_t address,
-                    struct executor **ret, struct error *e) {
+                    uint64_t instruction, struct executor **ret, struct error *e) {
   struct executor *x = must_alloc(sizeof *x);
-  *x = (struct executor){.tracer = tracer, .pid = pid, .tid = tid, .memory = -1, .drive = batch_new()};
+  *x = (struct executor){
+      .tracer = tracer, .pid = pid, .tid = tid, .instruction = instruction, .memory = -1, .drive = batch_new()};
   if ((share ? prepare_shared(x, share, e) : prepare(x, address, e)) == 0) {
     *ret = x;
     return 0;
@@ -318,12 +320,17 @@ static int open_any(struct executor *tracer, pid_t pid, pid_t tid, struct execut
 
 int executor_open(struct executor *tracer, pid_t pid, pid_t tid, struct executor *share, struct executor **ret,
                   struct error *e) {
-  return open_any(tracer, pid, tid, share, 0, ret, e);
+  return open_any(tracer, pid, tid, share, 0, 0, ret, e);
+}
+
+int executor_open_main(struct executor *tracer, pid_t pid, uint64_t instruction, struct executor **ret,
+                       struct error *e) {
+  return open_any(tracer, pid, pid, NULL, 0, instruction, ret, e);
 }
 
 int executor_open_at(struct executor *tracer, pid_t pid, pid_t tid, uint64_t address, struct executor **ret,
                      struct error *e) {
-  return open_any(tracer, pid, tid, NULL, address, ret, e);
+  return open_any(tracer, pid, tid, NULL, address, 0, ret, e);
 }
 
 int executor_adopt(struct executor *tracer, pid_t pid, uint64_t area, uint64_t instruction, bool keep,

@@ -68,6 +68,10 @@ struct executor *executor_self(void);
 int executor_open(struct executor *tracer, pid_t pid, pid_t tid, struct executor *share, struct executor **ret,
                   struct error *e);
 
+// As executor_open of a main thread without `share`; the system call instruction is known (see trace/instruction.h).
+int executor_open_main(struct executor *tracer, pid_t pid, uint64_t instruction, struct executor **ret,
+                       struct error *e);
+
 // As executor_open without `share`; the area is put exactly at `address` (0: anywhere).
 int executor_open_at(struct executor *tracer, pid_t pid, pid_t tid, uint64_t address, struct executor **ret,
                      struct error *e);

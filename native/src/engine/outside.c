@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: EPL-2.0
+// Reading what can be seen of held processes from outside.
+#include "engine/outside.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "engine/affinity.h"
+#include "engine/host.h"
+#include "engine/tree.h"
+#include "proc/memory.h"
+#include "trace/instruction.h"
+
+enum { TOGETHER = 2 };  // so few processes are read sooner than a thread begins
+
+struct view {
+  struct mappings maps;
+  struct error error;
+  int result;
+  sem_t is_read;
+};
+
+struct outside {
+  struct process_state *const *list;
+  size_t count;
+  struct view *view;
+  bool has_thread;
+  pthread_t thread;
+  atomic_bool is_over;
+};
+
+static int read_descriptors(struct process_state *s, struct error *e) {
+  const struct engine *g = s->engine;
+  if (descriptors_capture(s->pid, g->debugger == s->pid, g->tree ? &g->tree->writers : NULL,
+                          g->tree ? g->tree->sockets : NULL, &s->descriptors, e) < 0)
+    return -1;
+  host_leave_shared_pipes(s);
+  return 0;
+}
+
+static int read_pages(struct process_state *s, const struct mappings *maps, struct error *e) {
+  int r = fault(FAULT_capture_pages);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read which pages of process %d have changed", s->pid);
+  s->compares = tree_shares_pages(s->engine, s->pid) || tracking_merges_pages(s->pid);
+  return lineage_note(s->node, s->pid, maps, s->compares, e);
+}
+
+// Nothing where the vdso does not show as one: whoever makes calls in the process looks for it by itself.
+static void find_instruction(struct process_state *s, const struct mappings *maps) {
+  _cleanup_fd_ int memory = memory_open(s->pid, O_RDONLY);
+  for (size_t i = 0; memory >= 0 && i < maps->count; i++)
+    if (strcmp(maps->item[i].name, "[vdso]") == 0 &&
+        instruction_find_in(memory, maps->item[i].start, &s->instruction) < 0)
+      s->instruction = 0;
+}
+
+static int look_at(struct process_state *s, struct view *v, struct error *e) {
+  int r = mappings_read(s->pid, &v->maps);
+  if (r < 0)
+    return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
+  find_instruction(s, &v->maps);
+  return read_descriptors(s, e) < 0 || timers_list(s->pid, &s->timers, e) < 0 ||
+                 working_directory_capture(s->pid, s->status.umask, &s->directory, e) < 0 ||
+                 read_pages(s, &v->maps, e) < 0
+             ? -1
+             : 0;
+}
+
+static void *look_at_all(void *data) {
+  struct outside *o = data;
+  for (size_t i = 0; i < o->count && !o->is_over; i++) {
+    o->view[i].result = look_at(o->list[i], &o->view[i], &o->view[i].error);
+    (void)sem_post(&o->view[i].is_read);
+  }
+  return NULL;
+}
+
+// Signals are for the engine's thread, and so is its processor. False: there can be no other thread now.
+static bool start_thread(struct outside *o) {
+  pthread_attr_t attributes;
+  cpu_set_t processors;
+  sigset_t all, before;
+  affinity_own(&processors);
+  sigfillset(&all);
+  (void)pthread_attr_init(&attributes);
+  (void)pthread_attr_setaffinity_np(&attributes, sizeof processors, &processors);
+  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+  pid_t next = numbers_set_aside(o->list[0]->pid);
+  int r = pthread_create(&o->thread, &attributes, look_at_all, o);
+  numbers_go_on(next);
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  (void)pthread_attr_destroy(&attributes);
+  return r == 0;
+}
+
+struct outside *outside_begin(struct process_state *const *list, size_t count) {
+  struct outside *o = must_alloc(sizeof *o);
+  *o = (struct outside){.list = list, .count = count, .view = must_alloc((count + 1) * sizeof *o->view)};
+  for (size_t i = 0; i < count; i++)
+    (void)sem_init(&o->view[i].is_read, 0, 0);
+  o->has_thread = count > TOGETHER && start_thread(o);
+  if (!o->has_thread)
+    (void)look_at_all(o);
+  return o;
+}
+
+int outside_await(struct outside *o, size_t index, const struct mappings **ret, struct error *e) {
+  struct view *v = &o->view[index];
+  while (sem_wait(&v->is_read) < 0)
+    continue;
+  *ret = &v->maps;
+  if (v->result < 0)
+    *e = v->error;
+  return v->result;
+}
+
+void outside_end(struct outside *o) {
+  if (!o)
+    return;
+  o->is_over = true;
+  if (o->has_thread)
+    (void)pthread_join(o->thread, NULL);
+  for (size_t i = 0; i < o->count; i++) {
+    mappings_done(&o->view[i].maps);
+    (void)sem_destroy(&o->view[i].is_read);
+  }
+  free(o->view);
+  free(o);
+}
