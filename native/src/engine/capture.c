@@ -320,16 +320,16 @@ static int capture_sockets(struct capturing *c, struct error *e) {
 }
 
 static int capture_all(struct capturing *c, struct error *e) {
-  if (capture_sockets(c, e) < 0)
-    return -1;
-  for (size_t i = 0; c->count > 1 && i < c->count; i++)
-    pipe_ends_add(&c->tree.writers, c->process[i]->pid);
   const pid_t foreground = foreground_group();
   for (size_t i = 0; i < c->count; i++)
     if (prepare_one(c, c->process[i], foreground, e) < 0)
       return -1;
   struct outside *o = outside_begin(c->process, c->count);
-  int r = capture_each(c, o, e);
+  int r = capture_sockets(c, e);
+  if (r == 0) {
+    outside_go_on(o);
+    r = capture_each(c, o, e);
+  }
   outside_end(o);
   for (size_t i = 0; r == 0 && i < c->count; i++)
     file_census_settle(&c->tree.files, &c->process[i]->descriptors);

@@ -35,6 +35,7 @@ struct outside {
   struct view *view;
   bool has_thread;
   pthread_t thread;
+  sem_t knows_sockets;
   atomic_bool is_over;
 };
 
@@ -76,12 +77,28 @@ static int look_at(struct process_state *s, struct view *v, struct error *e) {
              : 0;
 }
 
-static void *look_at_all(void *data) {
-  struct outside *o = data;
+static void find_pipe_ends(struct outside *o) {
+  for (size_t i = 0; o->count > 1 && i < o->count; i++)
+    pipe_ends_add(&o->list[i]->engine->tree->writers, o->list[i]->pid);
+}
+
+static void look_at_all(struct outside *o) {
   for (size_t i = 0; i < o->count && !o->is_over; i++) {
     o->view[i].result = look_at(o->list[i], &o->view[i], &o->view[i].error);
     (void)sem_post(&o->view[i].is_read);
   }
+}
+
+static void wait_for(sem_t *event) {
+  while (sem_wait(event) < 0)
+    continue;
+}
+
+static void *run(void *data) {
+  struct outside *o = data;
+  find_pipe_ends(o);
+  wait_for(&o->knows_sockets);
+  look_at_all(o);
   return NULL;
 }
 
@@ -96,7 +113,7 @@ static bool start_thread(struct outside *o) {
   (void)pthread_attr_setaffinity_np(&attributes, sizeof processors, &processors);
   (void)pthread_sigmask(SIG_SETMASK, &all, &before);
   pid_t next = numbers_set_aside(o->list[0]->pid);
-  int r = pthread_create(&o->thread, &attributes, look_at_all, o);
+  int r = pthread_create(&o->thread, &attributes, run, o);
   numbers_go_on(next);
   (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
   (void)pthread_attr_destroy(&attributes);
@@ -108,16 +125,23 @@ struct outside *outside_begin(struct process_state *const *list, size_t count) {
   *o = (struct outside){.list = list, .count = count, .view = must_alloc((count + 1) * sizeof *o->view)};
   for (size_t i = 0; i < count; i++)
     (void)sem_init(&o->view[i].is_read, 0, 0);
+  (void)sem_init(&o->knows_sockets, 0, 0);
   o->has_thread = count > TOGETHER && start_thread(o);
-  if (!o->has_thread)
-    (void)look_at_all(o);
   return o;
+}
+
+void outside_go_on(struct outside *o) {
+  if (o->has_thread) {
+    (void)sem_post(&o->knows_sockets);
+  } else {
+    find_pipe_ends(o);
+    look_at_all(o);
+  }
 }
 
 int outside_await(struct outside *o, size_t index, const struct mappings **ret, struct error *e) {
   struct view *v = &o->view[index];
-  while (sem_wait(&v->is_read) < 0)
-    continue;
+  wait_for(&v->is_read);
   *ret = &v->maps;
   if (v->result < 0)
     *e = v->error;
@@ -128,8 +152,10 @@ void outside_end(struct outside *o) {
   if (!o)
     return;
   o->is_over = true;
+  (void)sem_post(&o->knows_sockets);
   if (o->has_thread)
     (void)pthread_join(o->thread, NULL);
+  (void)sem_destroy(&o->knows_sockets);
   for (size_t i = 0; i < o->count; i++) {
     mappings_done(&o->view[i].maps);
     (void)sem_destroy(&o->view[i].is_read);
