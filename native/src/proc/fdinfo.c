@@ -57,12 +57,12 @@ static size_t parse_hex(const char *text, unsigned char *ret, size_t most) {
 }
 
 // "inotify wd:2 ino:2e3 sdev:fe00000 mask:2 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 f_handle:e302000000000000"
-static int parse_inotify(const char *line, struct inotify_watch *w) {
+static int parse_inotify(const char *line, struct file_watch *w) {
   unsigned long long inode;
   unsigned device, bytes = 0, type = 0;
   int at = 0;
   enum { MINOR_BITS = 20, MINOR_MASK = (1 << MINOR_BITS) - 1 };  // of the kernel's own dev_t
-  *w = (struct inotify_watch){0};
+  *w = (struct file_watch){0};
   int n = sscanf(line,
                  "inotify wd:%x ino:%llx sdev:%x mask:%x ignored_mask:%*x fhandle-bytes:%x fhandle-type:%x f_handle:%n",
                  (unsigned *)&w->number, &inode, &device, &w->events, &bytes, &type, &at);
@@ -97,7 +97,7 @@ static void parse_timer(const char *line, struct fdinfo *i) {
 }
 
 struct capacities {
-  size_t watches, locks, inotifies;
+  size_t watches, locks, file_watches;
 };
 
 static int parse_line(const char *line, struct fdinfo *i, struct capacities *room) {
@@ -110,8 +110,8 @@ static int parse_line(const char *line, struct fdinfo *i, struct capacities *roo
     return parse_watch(line, &i->watch[i->watches++]);
   }
   if (strncmp(line, "inotify wd:", 11) == 0) {
-    array_reserve(i->inotify, i->inotifies, room->inotifies);
-    return parse_inotify(line, &i->inotify[i->inotifies++]);
+    array_reserve(i->file_watch, i->file_watches, room->file_watches);
+    return parse_inotify(line, &i->file_watch[i->file_watches++]);
   }
   if (strncmp(line, "lock:", 5) == 0) {
     array_reserve(i->lock, i->locks, room->locks);
@@ -170,11 +170,11 @@ int fdinfo_read(pid_t pid, int fd, struct fdinfo *ret) {
 void fdinfo_done(struct fdinfo *i) {
   free(i->watch);
   free(i->lock);
-  free(i->inotify);
+  free(i->file_watch);
   i->watch = NULL;
   i->lock = NULL;
-  i->inotify = NULL;
-  i->watches = i->locks = i->inotifies = 0;
+  i->file_watch = NULL;
+  i->watches = i->locks = i->file_watches = 0;
 }
 
 int descriptor_list(pid_t pid, int **ret, size_t *ret_count) {

@@ -30,11 +30,11 @@ struct timerfd_state {
   uint64_t value_ns, interval_ns;  // what is left until the next one, 0: it does not run
 };
 
-// A file that an inotify set watches; the kernel tells no name.
+// A file that an inotify set watches, or a fanotify group has marked; the kernel tells no name.
 enum { FILE_HANDLE_MAX = 128 };
-struct inotify_watch {
-  int number;
-  uint32_t events;
+struct file_watch {
+  int number;       // inotify: watch descriptor
+  uint32_t events;  // IN_… or FAN_…
   uint64_t device, inode;
   int handle_type;
   size_t handle_size;  // 0: unknown
@@ -52,8 +52,8 @@ struct fdinfo {
   uint64_t signals;  // signalfd: bit 0 is signal 1
   int process;       // pidfd: whose, in the namespace of /proc; 0: in another one, -1: it has ended
   int terminal;      // master of a pseudo-terminal: its number; -1: it is none
-  struct inotify_watch *inotify;
-  size_t inotifies;
+  struct file_watch *file_watch;
+  size_t file_watches;
   struct epoll_watch *watch;
   size_t watches;
   struct file_lock *lock;

@@ -289,7 +289,7 @@ static void describe_signalfd(struct file_context *c, const struct descriptor *i
 static void describe_inotify(struct file_context *c, const struct descriptor *item, OpenFile *file) {
   (void)c;
   file->kind = KIND(INOTIFY);
-  inotify_describe(item->own, file);
+  watched_files_describe(item->own, file);
 }
 
 static void describe_pidfd(struct file_context *c, const struct descriptor *item, OpenFile *file) {

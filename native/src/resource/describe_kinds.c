@@ -6,12 +6,14 @@
 #include "resource/mqueue.h"
 #include "resource/pipe_packets.h"
 
-void inotify_describe(const struct inotify_set *set, Snapback__Image__OpenFile *file) {
-  for (size_t i = 0; i < set->count; i++) {
+void watched_files_describe(const struct watched_files *files, Snapback__Image__OpenFile *file) {
+  for (size_t i = 0; i < files->count; i++) {
+    const struct watched_file *from = &files->item[i];
     Snapback__Image__FileWatch *watch = NEW(FileWatch, FILE_WATCH);
-    watch->number = set->item[i].number;
-    watch->events = set->item[i].events;
-    watch->path = must_strdup(set->item[i].file.path);
+    watch->number = from->watch.number;
+    watch->events = from->watch.events;
+    watch->path = must_strdup(from->file.path);
+    watch->is_link = from->is_link;
     APPEND(file->file_watch, file->n_file_watch, watch);
   }
 }

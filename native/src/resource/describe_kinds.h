@@ -3,10 +3,10 @@
 #pragma once
 
 #include "resource/describe.h"
-#include "resource/inotify.h"
 #include "resource/pty.h"
+#include "resource/watched_files.h"
 
-void inotify_describe(const struct inotify_set *set, Snapback__Image__OpenFile *file);
+void watched_files_describe(const struct watched_files *files, Snapback__Image__OpenFile *file);
 void pty_describe(Snapback__Image__Image *image, const struct pty_state *s, Snapback__Image__OpenFile *file);
 void controlling_terminal_describe(Snapback__Image__Image *image, const struct controlling_terminal *t, pid_t leader);
 // Its id.

@@ -3,15 +3,16 @@
 #include "resource/recreate_kinds.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "base/memory.h"
 #include "proc/terminal.h"
-#include "resource/inotify.h"
 #include "resource/pipe_packets.h"
 #include "resource/pty.h"
+#include "resource/watched_files.h"
 
 typedef Snapback__Image__OpenFile open_file;
 
@@ -19,22 +20,29 @@ char *recreation_path(const struct recreation *c, const char *path) {
   return c->path_of ? c->path_of(c->path_data, path) : must_strdup(path);
 }
 
+static struct watched_file recreate_watch(const struct recreation *c, const Snapback__Image__FileWatch *from) {
+  struct stat st;
+  struct watched_file w = {.watch = {.number = from->number, .events = from->events}, .is_link = from->is_link};
+  w.file = (struct sought_file){.path = recreation_path(c, from->path), .pin = -1};
+  if (fstatat(AT_FDCWD, w.file.path, &st, w.is_link ? AT_SYMLINK_NOFOLLOW : 0) == 0) {
+    w.watch.device = st.st_dev;
+    w.watch.inode = st.st_ino;
+  }
+  return w;
+}
+
+static struct watched_files *recreate_watched_files(const struct recreation *c, const open_file *from) {
+  struct watched_files *files = must_alloc(sizeof *files);
+  files->item = must_alloc((from->n_file_watch + 1) * sizeof *files->item);
+  for (; files->count < from->n_file_watch; files->count++)
+    files->item[files->count] = recreate_watch(c, from->file_watch[files->count]);
+  return files;
+}
+
 int recreate_inotify(const struct recreation *c, const open_file *from, struct descriptor *d) {
-  struct inotify_set *set = d->own = must_alloc(sizeof *set);
   d->kind = &descriptor_inotify;
   d->link = must_strdup("anon_inode:inotify");
-  set->item = must_alloc((from->n_file_watch + 1) * sizeof *set->item);
-  for (; set->count < from->n_file_watch; set->count++) {
-    const Snapback__Image__FileWatch *w = from->file_watch[set->count];
-    struct watched_file *to = &set->item[set->count];
-    struct stat st;
-    *to = (struct watched_file){.number = w->number, .events = w->events};
-    to->file = (struct sought_file){.path = recreation_path(c, w->path), .pin = -1};
-    if (stat(to->file.path, &st) == 0) {
-      to->file.device = st.st_dev;
-      to->file.inode = st.st_ino;
-    }
-  }
+  d->own = recreate_watched_files(c, from);
   return 0;
 }
 

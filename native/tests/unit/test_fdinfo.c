@@ -80,15 +80,15 @@ static void readsTheWatchesOfAnInotifySet(void **state) {
                                 "inotify wd:2 ino:5 sdev:fe00000 mask:2 ignored_mask:0 \n",
                                 &i),
                    0);
-  assert_int_equal(i.inotifies, 2);
-  assert_int_equal(i.inotify[0].number, 0x1f);
-  assert_int_equal(i.inotify[0].inode, 0x2e3);
-  assert_int_equal(i.inotify[0].device, makedev(8, 0x13));
-  assert_int_equal(i.inotify[0].events, 0x100);
-  assert_int_equal(i.inotify[0].handle_size, 4);
-  assert_memory_equal(i.inotify[0].handle, "\xe3\x02\xab\xff", 4);
-  assert_int_equal(i.inotify[1].device, makedev(0xfe, 0));
-  assert_int_equal(i.inotify[1].handle_size, 0);
+  assert_int_equal(i.file_watches, 2);
+  assert_int_equal(i.file_watch[0].number, 0x1f);
+  assert_int_equal(i.file_watch[0].inode, 0x2e3);
+  assert_int_equal(i.file_watch[0].device, makedev(8, 0x13));
+  assert_int_equal(i.file_watch[0].events, 0x100);
+  assert_int_equal(i.file_watch[0].handle_size, 4);
+  assert_memory_equal(i.file_watch[0].handle, "\xe3\x02\xab\xff", 4);
+  assert_int_equal(i.file_watch[1].device, makedev(0xfe, 0));
+  assert_int_equal(i.file_watch[1].handle_size, 0);
   fdinfo_done(&i);
 }
 
@@ -101,8 +101,8 @@ static void boundsAFileHandle(void **state) {
                                 "fhandle-type:1 f_handle:0102\n",
                                 &i),
                    0);
-  assert_int_equal(i.inotify[0].handle_size, 2);
-  assert_int_equal(i.inotify[1].handle_size, 0);
+  assert_int_equal(i.file_watch[0].handle_size, 2);
+  assert_int_equal(i.file_watch[1].handle_size, 0);
   fdinfo_done(&i);
   assert_int_equal(fdinfo_parse("inotify wd:x\n", &i), -EBADMSG);
 }

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SETS = 2, FILES = 5, PATIENCE = 100 };
+enum { SETS = 2, FILES = 6, LINK = FILES - 2, FOLDER = FILES - 1, PATIENCE = 100 };
 
 static char folder[200];
 static struct set {
@@ -20,10 +20,10 @@ static struct set {
   uint32_t events[FILES];
 } sets[SETS];
 
-// The last of the "files" is their folder.
+// Of the "files" one is a symbolic link to another one, and the last is their folder.
 static const char *path_of(unsigned i) {
   static char path[256];
-  if (i == FILES - 1)
+  if (i == FOLDER)
     snprintf(path, sizeof path, "%s", folder);
   else
     snprintf(path, sizeof path, "%s/%u", folder, i);
@@ -43,8 +43,8 @@ static void drop(struct set *s) {
 
 static void watch(struct set *s, unsigned i) {
   static const uint32_t kinds[] = {IN_MODIFY, IN_ATTRIB, IN_MODIFY | IN_ATTRIB};
-  s->events[i] = i == FILES - 1 ? IN_CREATE | IN_DELETE : kinds[live_random(3)];
-  int number = inotify_add_watch(s->fd, path_of(i), s->events[i]);
+  s->events[i] = i == FOLDER ? IN_CREATE | IN_DELETE : i == LINK ? IN_ATTRIB : kinds[live_random(3)];
+  int number = inotify_add_watch(s->fd, path_of(i), s->events[i] | IN_DONT_FOLLOW);
   CHECK(number > 0 && (!s->watch[i] || number == s->watch[i]));
   s->watch[i] = number;
 }
@@ -94,12 +94,16 @@ static void check_watches(const struct set *s) {
 }
 
 static void touch(unsigned i) {
-  if (i == FILES - 1) {
+  if (i == FOLDER) {
     char path[256];
     snprintf(path, sizeof path, "%s/made", folder);
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     CHECK(fd >= 0 && close(fd) == 0);
     CHECK(unlink(path) == 0 || errno == ENOENT);
+    return;
+  }
+  if (i == LINK) {
+    CHECK(utimensat(AT_FDCWD, path_of(i), NULL, AT_SYMLINK_NOFOLLOW) == 0);
     return;
   }
   int fd = open(path_of(i), O_WRONLY | O_CLOEXEC);
@@ -114,7 +118,7 @@ static bool is_told(const struct set *s, unsigned i) {
   for (ssize_t at = 0; at < n;) {
     const struct inotify_event *event = (const struct inotify_event *)(bytes + at);
     told |= event->wd == s->watch[i] && (event->mask & s->events[i]);
-    CHECK(event->wd != s->watch[FILES - 1] || event->len == 0 || strcmp(event->name, "made") == 0);
+    CHECK(event->wd != s->watch[FOLDER] || event->len == 0 || strcmp(event->name, "made") == 0);
     at += (ssize_t)sizeof *event + event->len;
   }
   return told;
@@ -135,10 +139,11 @@ int main(void) {
   live_begin();
   snprintf(folder, sizeof folder, "%s/live-inotify-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
   CHECK(mkdtemp(folder));
-  for (unsigned i = 0; i < FILES - 1; i++) {
+  for (unsigned i = 0; i < LINK; i++) {
     int fd = open(path_of(i), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     CHECK(fd >= 0 && close(fd) == 0);
   }
+  CHECK(symlink("0", path_of(LINK)) == 0);
   for (unsigned k = 0; k < SETS; k++)
     open_set(&sets[k]);
   do {
@@ -148,7 +153,7 @@ int main(void) {
     check_events(s);
     drop(s);
   } while (live_tick());
-  for (unsigned i = 0; i < FILES - 1; i++)
+  for (unsigned i = 0; i < FOLDER; i++)
     CHECK(unlink(path_of(i)) == 0);
   char made[256];
   snprintf(made, sizeof made, "%s/made", folder);
