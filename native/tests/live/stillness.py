@@ -8,7 +8,7 @@ import proc_view
 import snapback_support as support
 
 # They cannot be compared: their processes stop and end each other, or what they have open gets other names or numbers.
-MOVING = {"exec_storm", "inotifies", "families", "relations", "orphans", "pipelines", "children", "pidfds", "servers", "servers-six",
+MOVING = {"exec_storm", "families", "relations", "orphans", "pipelines", "children", "pidfds", "servers", "servers-six",
           "unix_talk", "ptys", "open_files", "proc_files",
           "tracing", "tracing-traceme", "tracing-seize"}  # these take the stop for a fault
 # What stops and goes on sends these, to itself and to its parent.
