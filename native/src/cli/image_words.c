@@ -57,7 +57,7 @@ const char *word_of_open_file_kind(Snapback__Image__OpenFileKind kind) {
   static const char *const words[] = {"unknown", "file",     "device",  "terminal",      "pipe",
                                       "fifo",    "eventfd",  "epoll",   "shared memory", "outside",
                                       "proc",    "debugger", "timerfd", "signalfd",      "socket"};
-  static const char *const more[] = {"inotify", "pidfd", "pty master", "pty", "message queue"};
+  static const char *const more[] = {"inotify", "pidfd", "pty master", "pty", "message queue", "fanotify"};
   size_t above = (size_t)kind - SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_INOTIFY;
   if (above < sizeof more / sizeof *more)
     return more[above];

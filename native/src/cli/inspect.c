@@ -49,6 +49,7 @@ char *text_of_open_file(const Snapback__Image__OpenFile *f) {
   case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_OUTSIDE:
     return text_of_outside(f);
   case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_INOTIFY:
+  case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_FANOTIFY:
     return must_format("watches %zu", f->n_file_watch);
   case SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PIDFD:
     return f->process < 0 ? must_strdup("of a process that had ended") : must_format("process %" PRId32, f->process);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0
-// The checks of inotify sets, pidfds, pseudo-terminals and message queues in an image.
+// The checks of watched files, pidfds, pseudo-terminals and message queues in an image.
 #include "image/metadata_kinds.h"
 
 #include <limits.h>
@@ -28,13 +28,17 @@ bool kind_known(Snapback__Image__OpenFileKind kind) {
 
 static bool is_path(const char *text) { return text[0] == '/' && strlen(text) < PATH_MAX; }
 
+static bool watch_number_sound(const Snapback__Image__OpenFile *f, size_t index) {
+  int number = f->file_watch[index]->number;
+  if (f->kind == KIND(FANOTIFY))
+    return number == 0;
+  return number > 0 && number <= WATCH_NUMBER_MAX && (!index || f->file_watch[index - 1]->number < number);
+}
+
 static bool watches_sound(const Snapback__Image__OpenFile *f) {
-  for (size_t i = 0; i < f->n_file_watch; i++) {
-    const Snapback__Image__FileWatch *w = f->file_watch[i];
-    if (w->number < 1 || w->number > WATCH_NUMBER_MAX || !is_path(w->path) ||
-        (i && f->file_watch[i - 1]->number >= w->number))
+  for (size_t i = 0; i < f->n_file_watch; i++)
+    if (!is_path(f->file_watch[i]->path) || !watch_number_sound(f, i))
       return false;
-  }
   return true;
 }
 

@@ -56,23 +56,48 @@ static size_t parse_hex(const char *text, unsigned char *ret, size_t most) {
   return n;
 }
 
-// "inotify wd:2 ino:2e3 sdev:fe00000 mask:2 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 f_handle:e302000000000000"
-static int parse_inotify(const char *line, struct file_watch *w) {
-  unsigned long long inode;
-  unsigned device, bytes = 0, type = 0;
+// " fhandle-bytes:8 fhandle-type:1 f_handle:e302000000000000", where the kernel can tell it
+static void parse_handle(const char *text, struct file_watch *w) {
+  unsigned bytes = 0, type = 0;
   int at = 0;
+  (void)sscanf(text, " fhandle-bytes:%x fhandle-type:%x f_handle:%n", &bytes, &type, &at);
+  w->handle_type = (int)type;
+  w->handle_size = at && bytes <= sizeof w->handle ? parse_hex(text + at, w->handle, bytes) : 0;
+}
+
+static int take_watch(struct file_watch *w, unsigned long long inode, unsigned device, const char *handle) {
   enum { MINOR_BITS = 20, MINOR_MASK = (1 << MINOR_BITS) - 1 };  // of the kernel's own dev_t
-  *w = (struct file_watch){0};
-  int n = sscanf(line,
-                 "inotify wd:%x ino:%llx sdev:%x mask:%x ignored_mask:%*x fhandle-bytes:%x fhandle-type:%x f_handle:%n",
-                 (unsigned *)&w->number, &inode, &device, &w->events, &bytes, &type, &at);
-  if (n < 4 || w->number < 0)
-    return -EBADMSG;
   w->inode = inode;
   w->device = makedev(device >> MINOR_BITS, device & MINOR_MASK);
-  w->handle_type = (int)type;
-  w->handle_size = at && bytes <= sizeof w->handle ? parse_hex(line + at, w->handle, bytes) : 0;
+  parse_handle(handle, w);
   return 0;
+}
+
+// "inotify wd:2 ino:2e3 sdev:fe00000 mask:2 ignored_mask:0 fhandle-bytes:…"
+static int parse_inotify(const char *line, struct file_watch *w) {
+  unsigned long long inode;
+  unsigned device;
+  int at = 0;
+  *w = (struct file_watch){0};
+  int n = sscanf(line, "inotify wd:%x ino:%llx sdev:%x mask:%x ignored_mask:%*x%n", (unsigned *)&w->number, &inode,
+                 &device, &w->events, &at);
+  return n < 4 || w->number < 0 ? -EBADMSG : take_watch(w, inode, device, line + at);
+}
+
+// "fanotify ino:2e3 sdev:fe00000 mflags:40 mask:2 ignored_mask:20 fhandle-bytes:…"
+static int parse_mark(const char *line, struct file_watch *w) {
+  unsigned long long inode;
+  unsigned device;
+  int at = 0;
+  *w = (struct file_watch){0};
+  int n = sscanf(line, "fanotify ino:%llx sdev:%x mflags:%x mask:%x ignored_mask:%x%n", &inode, &device, &w->flags,
+                 &w->events, &w->ignored, &at);
+  return n < 5 ? -EBADMSG : take_watch(w, inode, device, line + at);
+}
+
+static void parse_group(const char *line, struct fanotify_group *g) {
+  if (sscanf(line, "fanotify flags:%x event-flags:%x", &g->flags, &g->event_flags) < 2)
+    g->has_other_marks = true;
 }
 
 // "it_value: (0, 49406829)"
@@ -113,6 +138,10 @@ static int parse_line(const char *line, struct fdinfo *i, struct capacities *roo
     array_reserve(i->file_watch, i->file_watches, room->file_watches);
     return parse_inotify(line, &i->file_watch[i->file_watches++]);
   }
+  if (strncmp(line, "fanotify ino:", 13) == 0) {
+    array_reserve(i->file_watch, i->file_watches, room->file_watches);
+    return parse_mark(line, &i->file_watch[i->file_watches++]);
+  }
   if (strncmp(line, "lock:", 5) == 0) {
     array_reserve(i->lock, i->locks, room->locks);
     return parse_lock(line, &i->lock[i->locks++]);
@@ -137,6 +166,8 @@ static int parse_line(const char *line, struct fdinfo *i, struct capacities *roo
     i->process = (int)number;
   else if (sscanf(line, "tty-index: %lld", &number) == 1)
     i->terminal = (int)number;
+  else if (strncmp(line, "fanotify ", 9) == 0)
+    parse_group(line, &i->fanotify);
   else
     parse_timer(line, i);
   return 0;

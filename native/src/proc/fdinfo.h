@@ -33,12 +33,19 @@ struct timerfd_state {
 // A file that an inotify set watches, or a fanotify group has marked; the kernel tells no name.
 enum { FILE_HANDLE_MAX = 128 };
 struct file_watch {
-  int number;       // inotify: watch descriptor
-  uint32_t events;  // IN_… or FAN_…
+  int number;        // inotify: watch descriptor
+  uint32_t events;   // IN_… or FAN_…
+  uint32_t ignored;  // fanotify: events that are not told
+  uint32_t flags;    // fanotify: FAN_MARK_…
   uint64_t device, inode;
   int handle_type;
   size_t handle_size;  // 0: unknown
   unsigned char handle[FILE_HANDLE_MAX];
+};
+
+struct fanotify_group {
+  uint32_t flags, event_flags;  // as fanotify_init(2) was told
+  bool has_other_marks;         // than those on files: on mounts, file systems, namespaces
 };
 
 struct fdinfo {
@@ -52,6 +59,7 @@ struct fdinfo {
   uint64_t signals;  // signalfd: bit 0 is signal 1
   int process;       // pidfd: whose, in the namespace of /proc; 0: in another one, -1: it has ended
   int terminal;      // master of a pseudo-terminal: its number; -1: it is none
+  struct fanotify_group fanotify;
   struct file_watch *file_watch;
   size_t file_watches;
   struct epoll_watch *watch;

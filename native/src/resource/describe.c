@@ -292,6 +292,14 @@ static void describe_inotify(struct file_context *c, const struct descriptor *it
   watched_files_describe(item->own, file);
 }
 
+static void describe_fanotify(struct file_context *c, const struct descriptor *item, OpenFile *file) {
+  (void)c;
+  file->kind = KIND(FANOTIFY);
+  file->group_flags = item->info.fanotify.flags;
+  file->event_flags = item->info.fanotify.event_flags;
+  watched_files_describe(item->own, file);
+}
+
 static void describe_pidfd(struct file_context *c, const struct descriptor *item, OpenFile *file) {
   (void)c;
   file->kind = KIND(PIDFD);
@@ -327,12 +335,19 @@ static const struct {
   const struct descriptor_kind *kind;
   void (*describe)(struct file_context *c, const struct descriptor *item, OpenFile *file);
 } kinds[] = {
-    {&descriptor_file, describe_plain},          {&descriptor_pipe, describe_pipe},
-    {&descriptor_epoll, describe_epoll},         {&descriptor_eventfd, describe_eventfd},
-    {&descriptor_kept, describe_kept},           {&descriptor_timerfd, describe_timerfd},
-    {&descriptor_signalfd, describe_signalfd},   {&descriptor_inotify, describe_inotify},
-    {&descriptor_pidfd, describe_pidfd},         {&descriptor_pty_master, describe_pty_master},
-    {&descriptor_pty_slave, describe_pty_slave}, {&descriptor_mqueue, describe_mqueue},
+    {&descriptor_file, describe_plain},
+    {&descriptor_pipe, describe_pipe},
+    {&descriptor_epoll, describe_epoll},
+    {&descriptor_eventfd, describe_eventfd},
+    {&descriptor_kept, describe_kept},
+    {&descriptor_timerfd, describe_timerfd},
+    {&descriptor_signalfd, describe_signalfd},
+    {&descriptor_inotify, describe_inotify},
+    {&descriptor_fanotify, describe_fanotify},
+    {&descriptor_pidfd, describe_pidfd},
+    {&descriptor_pty_master, describe_pty_master},
+    {&descriptor_pty_slave, describe_pty_slave},
+    {&descriptor_mqueue, describe_mqueue},
 };
 
 // ---- the table ----

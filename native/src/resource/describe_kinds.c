@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0
-// What an image tells of inotify sets, pseudo-terminals and message queues.
+// What an image tells of watched files, pseudo-terminals and message queues.
 #include "resource/describe_kinds.h"
 
 #include "base/memory.h"
@@ -12,6 +12,8 @@ void watched_files_describe(const struct watched_files *files, Snapback__Image__
     Snapback__Image__FileWatch *watch = NEW(FileWatch, FILE_WATCH);
     watch->number = from->watch.number;
     watch->events = from->watch.events;
+    watch->ignored_events = from->watch.ignored;
+    watch->mark_flags = from->watch.flags;
     watch->path = must_strdup(from->file.path);
     watch->is_link = from->is_link;
     APPEND(file->file_watch, file->n_file_watch, watch);

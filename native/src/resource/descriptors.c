@@ -18,9 +18,9 @@
 #include "resource/refusal.h"
 
 static const struct descriptor_kind *const kinds[] = {
-    &descriptor_pty_master, &descriptor_pty_slave, &descriptor_mqueue, &descriptor_file,
-    &descriptor_pipe,       &descriptor_eventfd,   &descriptor_epoll,  &descriptor_timerfd,
-    &descriptor_signalfd,   &descriptor_inotify,   &descriptor_pidfd,  &descriptor_socket,
+    &descriptor_pty_master, &descriptor_pty_slave, &descriptor_mqueue,  &descriptor_file,     &descriptor_pipe,
+    &descriptor_eventfd,    &descriptor_epoll,     &descriptor_timerfd, &descriptor_signalfd, &descriptor_inotify,
+    &descriptor_fanotify,   &descriptor_pidfd,     &descriptor_socket,
 };
 
 // Anything else of a debugger: its sockets to us, say.

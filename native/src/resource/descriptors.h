@@ -68,8 +68,8 @@ struct descriptor_kind {
 };
 
 extern const struct descriptor_kind descriptor_kept, descriptor_file, descriptor_pipe, descriptor_eventfd,
-    descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify, descriptor_pidfd,
-    descriptor_pty_master, descriptor_pty_slave, descriptor_mqueue, descriptor_socket;
+    descriptor_epoll, descriptor_timerfd, descriptor_signalfd, descriptor_inotify, descriptor_fanotify,
+    descriptor_pidfd, descriptor_pty_master, descriptor_pty_slave, descriptor_mqueue, descriptor_socket;
 
 // Reads the table of a stopped process; refuses by name what cannot be captured.
 // `keeps_unknown`: what cannot be captured is accepted, and must not have been closed when it is wanted back.

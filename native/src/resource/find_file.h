@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0
-// Finding a name for a file that the kernel tells only by its inode: what an inotify set watches, say.
+// Finding a name for a file that the kernel tells only by its inode: what inotify sets and fanotify groups watch.
 #pragma once
 
 #include <stddef.h>

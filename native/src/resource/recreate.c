@@ -232,6 +232,7 @@ static describe_function *const describe[] = {
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_TIMERFD] = describe_timerfd,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_SIGNALFD] = describe_signalfd,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_INOTIFY] = recreate_inotify,
+    [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_FANOTIFY] = recreate_fanotify,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PIDFD] = recreate_pidfd,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PTY_MASTER] = recreate_pty_master,
     [SNAPBACK__IMAGE__OPEN_FILE_KIND__OPEN_FILE_KIND_PTY_SLAVE] = recreate_pty_slave,

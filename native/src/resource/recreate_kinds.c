@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0
-// Making inotify sets, pidfds and pseudo-terminals anew from an image.
+// Making inotify sets, fanotify groups, pidfds and pseudo-terminals anew from an image.
 #include "resource/recreate_kinds.h"
 
 #include <errno.h>
@@ -22,7 +22,11 @@ char *recreation_path(const struct recreation *c, const char *path) {
 
 static struct watched_file recreate_watch(const struct recreation *c, const Snapback__Image__FileWatch *from) {
   struct stat st;
-  struct watched_file w = {.watch = {.number = from->number, .events = from->events}, .is_link = from->is_link};
+  struct watched_file w = {.watch = {.number = from->number,
+                                     .events = from->events,
+                                     .ignored = from->ignored_events,
+                                     .flags = from->mark_flags},
+                           .is_link = from->is_link};
   w.file = (struct sought_file){.path = recreation_path(c, from->path), .pin = -1};
   if (fstatat(AT_FDCWD, w.file.path, &st, w.is_link ? AT_SYMLINK_NOFOLLOW : 0) == 0) {
     w.watch.device = st.st_dev;
@@ -42,6 +46,14 @@ static struct watched_files *recreate_watched_files(const struct recreation *c, 
 int recreate_inotify(const struct recreation *c, const open_file *from, struct descriptor *d) {
   d->kind = &descriptor_inotify;
   d->link = must_strdup("anon_inode:inotify");
+  d->own = recreate_watched_files(c, from);
+  return 0;
+}
+
+int recreate_fanotify(const struct recreation *c, const open_file *from, struct descriptor *d) {
+  d->kind = &descriptor_fanotify;
+  d->link = must_strdup("anon_inode:[fanotify]");
+  d->info.fanotify = (struct fanotify_group){.flags = from->group_flags, .event_flags = from->event_flags};
   d->own = recreate_watched_files(c, from);
   return 0;
 }

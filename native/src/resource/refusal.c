@@ -20,7 +20,10 @@ static const struct refusal {
      "close it, or take the snapshot before it is opened"},
     {"anon_inode:[perf_event]", "a perf event, which counts what the processor does",
      "stop the measurement, or take the snapshot before it begins"},
-    {"anon_inode:[fanotify]", "a fanotify group", "close it, or let the program use inotify instead"},
+    {"anon_inode:[fanotify]",
+     "a fanotify group of a privileged kind (with open files in its events, permission events, no limits, or marks on "
+     "mounts or file systems)",
+     "close it, or let the program mark files and folders, with FAN_REPORT_FID and as any user may"},
     {"anon_inode:bpf", "a BPF object", "close it, or take the snapshot before it is made"},
     {"anon_inode:kvm", "a virtual machine of KVM", "stop the virtual machine, and close it"},
     {"anon_inode:[landlock", "a Landlock rule set", "close it once it is in force"},

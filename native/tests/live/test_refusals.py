@@ -7,6 +7,7 @@ import sys
 import snapback_support as support
 
 UNAVAILABLE = 77  # the program says so: this kernel does not give it such a thing
+PRIVILEGED_GROUP = r"descriptor \d+ of process \d+ \(refused\) is a fanotify group of a privileged kind"
 
 # What programs/refused.c can have → what the refusal must name. None: a snapshot holds it.
 REFUSALS = {
@@ -36,7 +37,11 @@ REFUSALS = {
     "mapped-secret": r"has secret memory .*mapped at 0x",
     "huge-memory-file": r"descriptor \d+ .* is a memory file of huge pages",
     "perf-event": r"descriptor \d+ .* is a perf event",
-    "fanotify": r"descriptor \d+ .* is a fanotify group",
+    "fanotify": None,
+    "fanotify-open-files": PRIVILEGED_GROUP,
+    "fanotify-file-system": PRIVILEGED_GROUP,
+    "fanotify-mounts": PRIVILEGED_GROUP,
+    "fanotify-nameless-file": r"fanotify group \d+ of process \d+ watches a file \(inode \d+\) whose name cannot be found",
     "device": r"descriptor \d+ .* is /dev/",
     "listened-queue": r"mq_notify, descriptor \d+",
     "no-main-thread": r"main thread of process \d+ has ended",

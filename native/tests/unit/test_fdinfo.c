@@ -107,6 +107,46 @@ static void boundsAFileHandle(void **state) {
   assert_int_equal(fdinfo_parse("inotify wd:x\n", &i), -EBADMSG);
 }
 
+static void readsTheMarksOfAFanotifyGroup(void **state) {
+  (void)state;
+  struct fdinfo i;
+  assert_int_equal(fdinfo_parse("pos:\t0\nfanotify flags:1e02 event-flags:8002\n"
+                                "fanotify ino:2e3 sdev:800013 mflags:440 mask:48000300 ignored_mask:48000200 "
+                                "fhandle-bytes:2 fhandle-type:81 f_handle:e302\n"
+                                "fanotify ino:5 sdev:fe00000 mflags:0 mask:2 ignored_mask:0 \n",
+                                &i),
+                   0);
+  assert_int_equal(i.fanotify.flags, 0x1e02);
+  assert_int_equal(i.fanotify.event_flags, 0x8002);
+  assert_false(i.fanotify.has_other_marks);
+  assert_int_equal(i.file_watches, 2);
+  assert_int_equal(i.file_watch[0].inode, 0x2e3);
+  assert_int_equal(i.file_watch[0].device, makedev(8, 0x13));
+  assert_int_equal(i.file_watch[0].flags, 0x440);
+  assert_int_equal(i.file_watch[0].events, 0x48000300);
+  assert_int_equal(i.file_watch[0].ignored, 0x48000200);
+  assert_int_equal(i.file_watch[0].handle_type, 0x81);
+  assert_memory_equal(i.file_watch[0].handle, "\xe3\x02", 2);
+  assert_int_equal(i.file_watch[1].handle_size, 0);
+  fdinfo_done(&i);
+  assert_int_equal(fdinfo_parse("fanotify ino:2e3 sdev:8\n", &i), -EBADMSG);
+}
+
+// Of a mount, of a file system, of a namespace.
+static void knowsMarksOnMoreThanFiles(void **state) {
+  (void)state;
+  static const char *const lines[] = {"fanotify mnt_id:1b mflags:0 mask:20 ignored_mask:0\n",
+                                      "fanotify sdev:fe00000 mflags:0 mask:20 ignored_mask:0\n",
+                                      "fanotify mnt_ns:4026531841 mflags:0 mask:1000000 ignored_mask:0\n"};
+  for (unsigned k = 0; k < sizeof lines / sizeof *lines; k++) {
+    struct fdinfo i;
+    assert_int_equal(fdinfo_parse(lines[k], &i), 0);
+    assert_true(i.fanotify.has_other_marks);
+    assert_int_equal(i.file_watches, 0);
+    fdinfo_done(&i);
+  }
+}
+
 static void readsPidfdsAndMastersOfTerminals(void **state) {
   (void)state;
   struct fdinfo i;
@@ -242,6 +282,8 @@ int main(void) {
       cmocka_unit_test(readsTheLocksOfAFile),
       cmocka_unit_test(readsLeasesByTheirState),
       cmocka_unit_test(readsTheWatchesOfAnInotifySet),
+      cmocka_unit_test(readsTheMarksOfAFanotifyGroup),
+      cmocka_unit_test(knowsMarksOnMoreThanFiles),
       cmocka_unit_test(boundsAFileHandle),
       cmocka_unit_test(readsPidfdsAndMastersOfTerminals),
       cmocka_unit_test(readsTheControllingTerminal),

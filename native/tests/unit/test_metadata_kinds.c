@@ -27,6 +27,11 @@ static void add_watch(Image *m, int number, const char *path) {
   ADD(first_file(m), file_watch, watch);
 }
 
+static void add_mark(Image *m, int number, const char *path) {
+  add_watch(m, number, path);
+  first_file(m)->kind = KIND(FANOTIFY);
+}
+
 static Snapback__Image__PseudoTerminal *add_terminal(Image *m) {
   NEW(PseudoTerminal, PSEUDO_TERMINAL, terminal);
   NEW(TypedLine, TYPED_LINE, line);
@@ -72,6 +77,7 @@ static void add_packet(Image *m, uint32_t size) { ADD(m->pipe[0], packet, size);
 // ---- as they can be ----
 
 static void twoWatches(Image *m) { add_watch(m, 1, "/a"), add_watch(m, 7, "/b"); }
+static void twoMarks(Image *m) { add_mark(m, 0, "/b"), add_mark(m, 0, "/a"); }
 static void terminal(Image *m) { (void)add_terminal(m); }
 static void queue(Image *m) { (void)add_queue(m); }
 static void lease(Image *m) { (void)add_lease(m); }
@@ -84,6 +90,8 @@ static void watchZero(Image *m) { add_watch(m, 0, "/a"); }
 static void watchTooHigh(Image *m) { add_watch(m, 1 << 30, "/a"); }
 static void watchTwice(Image *m) { add_watch(m, 3, "/a"), add_watch(m, 3, "/b"); }
 static void watchNowhere(Image *m) { add_watch(m, 1, "a"); }
+static void numberedMark(Image *m) { add_mark(m, 1, "/a"); }
+static void markNowhere(Image *m) { add_mark(m, 0, "a"); }
 static void processBelowNone(Image *m) { first_file(m)->process = -2; }
 static void terminalTooHigh(Image *m) { add_terminal(m)->number = 1 << 20; }
 static void fileOfTerminalTooHigh(Image *m) { first_file(m)->pty = 1 << 20; }
@@ -110,31 +118,17 @@ static void kindBetween(Image *m) { first_file(m)->kind = (Snapback__Image__Open
 static const struct {
   const char *name;
   void (*change)(Image *m);
-} sound[] = {CASE(twoWatches), CASE(terminal), CASE(queue), CASE(lease), CASE(packets), CASE(pidfdOfEnded)},
-  unsound[] = {CASE(watchZero),
-               CASE(watchTooHigh),
-               CASE(watchTwice),
-               CASE(watchNowhere),
-               CASE(processBelowNone),
-               CASE(terminalTooHigh),
-               CASE(fileOfTerminalTooHigh),
-               CASE(lineOfNoEnd),
-               CASE(sessionNegative),
-               CASE(unknownQueue),
-               CASE(queueZero),
-               CASE(queueOfOtherNumber),
-               CASE(queueWithoutSlash),
-               CASE(queueInAFolder),
-               CASE(overfullQueue),
-               CASE(messagesInNoOrder),
-               CASE(priorityTooHigh),
-               CASE(lockOfNoKind),
-               CASE(leaseWithoutSignal),
-               CASE(packetsMissing),
-               CASE(packetEmpty),
-               CASE(tracerOfItself),
-               CASE(tracerOfNobody),
-               CASE(kindBetween)};
+} sound[] = {CASE(twoWatches), CASE(twoMarks), CASE(terminal),    CASE(queue),
+             CASE(lease),      CASE(packets),  CASE(pidfdOfEnded)},
+  unsound[] = {CASE(watchZero),        CASE(watchTooHigh),       CASE(watchTwice),
+               CASE(watchNowhere),     CASE(numberedMark),       CASE(markNowhere),
+               CASE(processBelowNone), CASE(terminalTooHigh),    CASE(fileOfTerminalTooHigh),
+               CASE(lineOfNoEnd),      CASE(sessionNegative),    CASE(unknownQueue),
+               CASE(queueZero),        CASE(queueOfOtherNumber), CASE(queueWithoutSlash),
+               CASE(queueInAFolder),   CASE(overfullQueue),      CASE(messagesInNoOrder),
+               CASE(priorityTooHigh),  CASE(lockOfNoKind),       CASE(leaseWithoutSignal),
+               CASE(packetsMissing),   CASE(packetEmpty),        CASE(tracerOfItself),
+               CASE(tracerOfNobody),   CASE(kindBetween)};
 
 static bool is_accepted(void (*change)(Image *m)) {
   Image *m = sample_metadata(4);

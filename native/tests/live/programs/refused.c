@@ -137,7 +137,24 @@ static int have_perf_event(void) {
       .type = PERF_TYPE_SOFTWARE, .size = sizeof attributes, .config = PERF_COUNT_SW_PAGE_FAULTS, .exclude_kernel = 1};
   return (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0);
 }
-static int have_fanotify(void) { return fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID, 0); }
+static int have_fanotify(void) {
+  int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID, 0);
+  return fd < 0 ? -1 : fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, ".");
+}
+// Of kinds that only root may make, but for the third.
+static int have_fanotify_of_open_files(void) { return fanotify_init(FAN_CLASS_NOTIF, 0); }
+static int have_fanotify_of_file_system(void) {
+  int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID, 0);
+  return fd < 0 ? -1 : fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN, AT_FDCWD, ".");
+}
+static int have_fanotify_of_mounts(void) {
+  enum { REPORT_MNT = 0x4000 };  // Linux 6.14
+  return fanotify_init(FAN_CLASS_NOTIF | REPORT_MNT, 0);
+}
+static int have_fanotify_of_nameless_file(void) {
+  int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID, 0);
+  return fd < 0 ? -1 : fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "/proc/self/status");
+}
 static int have_device(void) { return open("/dev/loop-control", O_RDONLY); }
 static int have_listened_queue(void) {
   struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
@@ -221,6 +238,10 @@ static const struct row {
     {"huge-memory-file", have_huge_memory_file},
     {"perf-event", have_perf_event},
     {"fanotify", have_fanotify},
+    {"fanotify-open-files", have_fanotify_of_open_files},
+    {"fanotify-file-system", have_fanotify_of_file_system},
+    {"fanotify-mounts", have_fanotify_of_mounts},
+    {"fanotify-nameless-file", have_fanotify_of_nameless_file},
     {"device", have_device},
     {"listened-queue", have_listened_queue},
     {"no-main-thread", have_no_main_thread},

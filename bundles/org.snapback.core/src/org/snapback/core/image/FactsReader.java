@@ -195,6 +195,7 @@ final class FactsReader {
             case OPEN_FILE_KIND_TIMERFD -> ImageDescriptor.Kind.TIMERFD;
             case OPEN_FILE_KIND_SIGNALFD -> ImageDescriptor.Kind.SIGNALFD;
             case OPEN_FILE_KIND_INOTIFY -> ImageDescriptor.Kind.INOTIFY;
+            case OPEN_FILE_KIND_FANOTIFY -> ImageDescriptor.Kind.FANOTIFY;
             case OPEN_FILE_KIND_PIDFD -> ImageDescriptor.Kind.PIDFD;
             case OPEN_FILE_KIND_PTY_MASTER -> ImageDescriptor.Kind.PTY_MASTER;
             case OPEN_FILE_KIND_PTY_SLAVE -> ImageDescriptor.Kind.PTY_SLAVE;

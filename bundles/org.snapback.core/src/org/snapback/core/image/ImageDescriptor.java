@@ -32,6 +32,7 @@ public record ImageDescriptor(
         TIMERFD,
         SIGNALFD,
         INOTIFY,
+        FANOTIFY,
         PIDFD,
         PTY_MASTER,
         PTY_SLAVE,

@@ -49,7 +49,7 @@ final class ImageText {
             case CHANNEL -> Messages.descriptorChannel;
             case TIMERFD -> Messages.descriptorTimerfd;
             case SIGNALFD -> Messages.descriptorSignalfd;
-            case INOTIFY -> Messages.descriptorInotify;
+            case INOTIFY, FANOTIFY -> Messages.descriptorInotify;
             case PIDFD -> Messages.descriptorPidfd;
             case PTY_MASTER -> Messages.descriptorPtyMaster;
             case PTY_SLAVE -> Messages.descriptorPtySlave;
