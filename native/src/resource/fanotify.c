@@ -82,7 +82,7 @@ static int make_group(const struct descriptor *d) {
   return fd_take(&fd);
 }
 
-// The kernel tells the newest first.
+// With its marks: one that cannot be had is known before anything is changed. The kernel tells the newest first.
 static int fanotify_reopen(const struct descriptor *d) {
   const struct watched_files *marks = d->own;
   _cleanup_fd_ int fd = make_group(d);

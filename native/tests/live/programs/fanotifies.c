@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifndef FAN_REPORT_TARGET_FID
+#define FAN_REPORT_TARGET_FID 0x1000
+#endif
 #ifndef FAN_MARK_EVICTABLE
 #define FAN_MARK_EVICTABLE 0x200
 #endif
@@ -23,7 +26,7 @@
 enum { GROUPS = 3, FILES = 6, HELD = 0, LINK = FILES - 2, FOLDER = FILES - 1, HANDLE_MAX = 128, PATIENCE = 100 };
 
 static char folder[200];
-static bool has_evictable, has_ignore;  // Linux 5.19, 6.0
+static bool has_targets, has_evictable, has_ignore;  // Linux 5.17, 5.19, 6.0
 static struct mark {
   uint64_t events, ignored;
   unsigned flags;
@@ -47,8 +50,10 @@ static const char *path_of(unsigned i) {
 
 static void open_group(struct group *g) {
   static const unsigned kinds[] = {FAN_REPORT_FID, FAN_REPORT_FID | FAN_NONBLOCK, FAN_REPORT_DFID_NAME | FAN_CLOEXEC,
-                                   FAN_REPORT_DFID_NAME | FAN_REPORT_FID};
-  *g = (struct group){.flags = kinds[live_random(4)], .event_flags = live_random(2) ? O_RDWR : O_RDONLY | O_CLOEXEC};
+                                   FAN_REPORT_DFID_NAME | FAN_REPORT_FID,
+                                   FAN_REPORT_DFID_NAME | FAN_REPORT_FID | FAN_REPORT_TARGET_FID};
+  *g = (struct group){.flags = kinds[live_random(has_targets ? 5 : 4)],
+                      .event_flags = live_random(2) ? O_RDWR : O_RDONLY | O_CLOEXEC};
   g->fd = fanotify_init(g->flags, g->event_flags);
   CHECK(g->fd >= 0 && fcntl(g->fd, F_SETFL, O_NONBLOCK) == 0);
 }
@@ -247,6 +252,8 @@ static void make_files(void) {
 
 static void probe(void) {
   struct group g;
+  int fd = fanotify_init(FAN_REPORT_DFID_NAME | FAN_REPORT_FID | FAN_REPORT_TARGET_FID, 0);
+  has_targets = fd >= 0 && close(fd) == 0;
   open_group(&g);
   has_evictable = change_mark(&g, FAN_MARK_ADD | FAN_MARK_EVICTABLE, FAN_OPEN, HELD) == 0;
   has_ignore = change_mark(&g, FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_IGNORED_SURV_MODIFY, FAN_OPEN, LINK) == 0;
