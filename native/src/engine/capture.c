@@ -133,16 +133,24 @@ static int capture_with(struct frozen *f, struct process_state *s, struct execut
   return template_make_whole(f, main, kind_of_template(s, sibling), maps, s, e);
 }
 
-static int capture_inside(struct frozen *f, struct process_state *s, bool sibling, const struct mappings *maps,
-                          struct error *e) {
+static int open_main(const struct frozen *f, const struct process_state *s, struct seen *seen, struct executor **ret,
+                     struct error *e) {
+  if (s->engine->on_host)
+    return host_open(f, ret, e);
+  int memory = seen->memory;
+  seen->memory = -1;
+  return executor_open_main(f->tracer, s->pid, s->instruction, memory, ret, e);
+}
+
+static int capture_inside(struct frozen *f, struct process_state *s, bool sibling, struct seen *seen, struct error *e) {
   struct executor *main;
-  int r = s->engine->on_host ? host_open(f, &main, e) : executor_open_main(f->tracer, s->pid, s->instruction, &main, e);
+  int r = open_main(f, s, seen, &main, e);
   if (r < 0)
     return -1;
   s->stopped = f->stopped;
   s->area = executor_area(main);
   s->instruction = executor_instruction(main);
-  r = capture_with(f, s, main, sibling, maps, e);
+  r = capture_with(f, s, main, sibling, &seen->maps, e);
   if (r == 0 && s->is_inferior)
     r = breakpoints_find(s->pid, &s->breakpoint, &s->breakpoints, e);
   return executor_close(main, e) < 0 ? -1 : r;
@@ -151,18 +159,18 @@ static int capture_inside(struct frozen *f, struct process_state *s, bool siblin
 // `sibling`: the template becomes a child of the process's own parent (which must be us).
 static int capture_held(struct frozen *f, struct process_state *s, bool sibling, struct outside *o, size_t index,
                         struct error *e) {
-  const struct mappings *maps;
+  struct seen *seen;
   if (application_check(s, e) < 0 || survey_filter(s->pid, &s->status, e) < 0 || objects_capture(s, e) < 0)
     return -1;
   int r = fault(FAULT_capture_area);
   if (r < 0)
     return error_set_errno(e, r, "cannot map memory into process %d", s->pid);
-  if (outside_await(o, index, &maps, e) < 0)
+  if (outside_await(o, index, &seen, e) < 0)
     return -1;
   threads_list(f, s);
   affinity_pin(s, s->pid);
   wait_alone_but(f->count > 1 ? s->pid : 0);
-  r = capture_inside(f, s, sibling, maps, e);
+  r = capture_inside(f, s, sibling, seen, e);
   affinity_unpin(s, s->pid, &s->thread[0].attributes);
   // Before the process goes on: while the template lets go of the descriptors, it keeps what the process closes.
   if (r == 0)

@@ -67,6 +67,7 @@ void process_free(struct process_state *s) {
   free(s->breakpoint);
   free(s->pad.missing);
   free(s->kept_out);
+  free(s->probe);
   free(s->wiped);
   free(s->flags);
   memory_locks_done(&s->locks);

@@ -23,7 +23,7 @@
 enum { TOGETHER = 2 };  // so few processes are read sooner than a thread begins
 
 struct view {
-  struct mappings maps;
+  struct seen seen;
   struct error error;
   int result;
   sem_t is_read;
@@ -57,22 +57,24 @@ static int read_pages(struct process_state *s, const struct mappings *maps, stru
 }
 
 // Nothing where the vdso does not show as one: whoever makes calls in the process looks for it by itself.
-static void find_instruction(struct process_state *s, const struct mappings *maps) {
-  _cleanup_fd_ int memory = memory_open(s->pid, O_RDONLY);
-  for (size_t i = 0; memory >= 0 && i < maps->count; i++)
-    if (strcmp(maps->item[i].name, "[vdso]") == 0 &&
-        instruction_find_in(memory, maps->item[i].start, &s->instruction) < 0)
+static void find_instruction(struct process_state *s, const struct seen *seen) {
+  for (size_t i = 0; seen->memory >= 0 && i < seen->maps.count; i++)
+    if (strcmp(seen->maps.item[i].name, "[vdso]") == 0 &&
+        instruction_find_in(seen->memory, seen->maps.item[i].start, &s->instruction) < 0)
       s->instruction = 0;
 }
 
-static int look_at(struct process_state *s, struct view *v, struct error *e) {
-  int r = mappings_read(s->pid, &v->maps);
+static int look_at(struct process_state *s, struct seen *seen, struct error *e) {
+  int r = mappings_read(s->pid, &seen->maps);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the mappings of process %d", s->pid);
-  find_instruction(s, &v->maps);
+  int memory = memory_open(s->pid, O_RDWR);
+  seen->memory = memory < 0 ? -1 : memory;
+  find_instruction(s, seen);
+  wiped_prepare(s, &seen->maps);
   return read_descriptors(s, e) < 0 || timers_list(s->pid, &s->timers, e) < 0 ||
                  working_directory_capture(s->pid, s->status.umask, &s->directory, e) < 0 ||
-                 read_pages(s, &v->maps, e) < 0
+                 read_pages(s, &seen->maps, e) < 0
              ? -1
              : 0;
 }
@@ -84,7 +86,7 @@ static void find_pipe_ends(struct outside *o) {
 
 static void look_at_all(struct outside *o) {
   for (size_t i = 0; i < o->count && !o->is_over; i++) {
-    o->view[i].result = look_at(o->list[i], &o->view[i], &o->view[i].error);
+    o->view[i].result = look_at(o->list[i], &o->view[i].seen, &o->view[i].error);
     (void)sem_post(&o->view[i].is_read);
   }
 }
@@ -123,8 +125,10 @@ static bool start_thread(struct outside *o) {
 struct outside *outside_begin(struct process_state *const *list, size_t count) {
   struct outside *o = must_alloc(sizeof *o);
   *o = (struct outside){.list = list, .count = count, .view = must_alloc((count + 1) * sizeof *o->view)};
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < count; i++) {
+    o->view[i].seen.memory = -1;
     (void)sem_init(&o->view[i].is_read, 0, 0);
+  }
   (void)sem_init(&o->knows_sockets, 0, 0);
   o->has_thread = count > TOGETHER && start_thread(o);
   return o;
@@ -139,10 +143,10 @@ void outside_go_on(struct outside *o) {
   }
 }
 
-int outside_await(struct outside *o, size_t index, const struct mappings **ret, struct error *e) {
+int outside_await(struct outside *o, size_t index, struct seen **ret, struct error *e) {
   struct view *v = &o->view[index];
   wait_for(&v->is_read);
-  *ret = &v->maps;
+  *ret = &v->seen;
   if (v->result < 0)
     *e = v->error;
   return v->result;
@@ -157,7 +161,9 @@ void outside_end(struct outside *o) {
     (void)pthread_join(o->thread, NULL);
   (void)sem_destroy(&o->knows_sockets);
   for (size_t i = 0; i < o->count; i++) {
-    mappings_done(&o->view[i].maps);
+    if (o->view[i].seen.memory >= 0)
+      (void)close(o->view[i].seen.memory);
+    mappings_done(&o->view[i].seen.maps);
     (void)sem_destroy(&o->view[i].is_read);
   }
   free(o->view);

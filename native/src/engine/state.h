@@ -71,6 +71,12 @@ struct template {
   struct executor *x;
 };
 
+// The first page that is there of a mapping.
+struct page_probe {
+  uint64_t mapping, page;
+  bool is_unknown;
+};
+
 // A place in the line of snapshots of one process: which pages changed since `base`. Nodes outlive their
 // snapshots as long as others descend from them.
 struct page_range {
@@ -154,7 +160,9 @@ struct process_state {
   struct memory_locks locks;
   struct map_flags *flags;  // of its template's mappings; see flags_then
   size_t flags_count;
-  struct page_range *wiped;  // memory that is empty in its own clones
+  struct page_probe *probe;  // where it shows whether memory is empty in its own clones
+  size_t probes;
+  struct page_range *wiped;  // memory that is
   size_t wiped_count;
   struct page_range *kept_out;  // memory that the program keeps out of its own clones
   size_t kept_out_count;
@@ -332,7 +340,9 @@ int template_make_whole(struct frozen *f, struct executor *main, enum template_k
                         struct process_state *s, struct error *e);
 int kept_out_restore(struct process_state *s, struct executor *main, struct error *e);
 
-// wiped.c: the same for what its clones get without what is in it. `wiped_find`: when a clone has been made.
+// wiped.c: the same for what its clones get without what is in it. `wiped_prepare`: before a clone is made;
+// `wiped_find`: afterwards.
+void wiped_prepare(struct process_state *s, const struct mappings *maps);
 int wiped_find(struct process_state *s, bool is_first, const struct mappings *maps, struct error *e);
 int wiped_keep(const struct process_state *s, struct executor *main, struct error *e);  // for the next clone
 int wiped_restore(const struct process_state *s, struct executor *main, struct error *e);

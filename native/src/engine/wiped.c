@@ -14,20 +14,34 @@
 #include "proc/map_flags.h"
 #include "proc/pagemap.h"
 
-static bool may_be_wiped(int pagemap, int of_clone, const struct mapping *m) {
-  uint64_t page, word;
-  if (m->shared || m->inode || mapping_is_special(m) || m->start >= arch_user_end || !(m->protection & PROT_READ))
-    return false;
-  int r = pagemap_first(pagemap, m->start, m->end, &page);
-  if (r <= 0)
-    return r < 0;
-  return pagemap_read(of_clone, page, page + ARCH_PAGE, &word) < 0 || !page_exists(word);
+static bool is_of_interest(const struct mapping *m) {
+  return !m->shared && !m->inode && !mapping_is_special(m) && m->start < arch_user_end && (m->protection & PROT_READ);
+}
+
+// Of each mapping that may be one, the first page; where it cannot be told, it is looked at closer.
+void wiped_prepare(struct process_state *s, const struct mappings *maps) {
+  _cleanup_fd_ int pagemap = pagemap_open(s->pid);
+  size_t capacity = 0;
+  for (size_t i = 0; i < maps->count; i++) {
+    const struct mapping *m = &maps->item[i];
+    uint64_t page = 0;
+    int r = is_of_interest(m) ? pagemap_first(pagemap, m->start, m->end, &page) : 0;
+    if (r == 0)
+      continue;
+    array_reserve(s->probe, s->probes, capacity);
+    s->probe[s->probes++] = (struct page_probe){.mapping = m->start, .page = page, .is_unknown = r < 0};
+  }
+}
+
+static bool may_be_wiped(int of_clone, const struct page_probe *p) {
+  uint64_t word;
+  return p->is_unknown || pagemap_read(of_clone, p->page, p->page + ARCH_PAGE, &word) < 0 || !page_exists(word);
 }
 
 // Such a mapping the first clone has not got at all; it is looked at when a second one has it.
-static bool is_kept_out(const struct process_state *s, const struct mapping *m) {
+static bool is_kept_out(const struct process_state *s, uint64_t mapping) {
   for (size_t i = 0; i < s->kept_out_count; i++)
-    if (s->kept_out[i].start == m->start)
+    if (s->kept_out[i].start == mapping)
       return true;
   return false;
 }
@@ -56,9 +70,9 @@ static int list_wiped(struct process_state *s, const struct mappings *maps, stru
 }
 
 int wiped_find(struct process_state *s, bool is_first, const struct mappings *maps, struct error *e) {
-  _cleanup_fd_ int pagemap = pagemap_open(s->pid), of_clone = pagemap_open(s->template.pid);
-  for (size_t i = 0; i < maps->count; i++)
-    if (!(is_first && is_kept_out(s, &maps->item[i])) && may_be_wiped(pagemap, of_clone, &maps->item[i]))
+  _cleanup_fd_ int of_clone = pagemap_open(s->template.pid);
+  for (size_t i = 0; i < s->probes; i++)
+    if (!(is_first && is_kept_out(s, s->probe[i].mapping)) && may_be_wiped(of_clone, &s->probe[i]))
       return list_wiped(s, maps, e);
   return 0;
 }

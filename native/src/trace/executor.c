@@ -212,6 +212,8 @@ static int step_call(struct executor *x, long number, const uint64_t args[6], in
 
 static int open_memory(struct executor *x, struct error *e) {
   char path[64];
+  if (x->memory >= 0)
+    return 0;
   (void)snprintf(path, sizeof path, "/proc/%d/mem", x->pid);
   x->memory = open(path, O_RDWR | O_CLOEXEC);
   if (x->memory < 0)
@@ -305,11 +307,12 @@ static int prepare_shared(struct executor *x, struct executor *share, struct err
   return save_state(x, e);
 }
 
-static int open_any(struct executor *tracer, pid_t pid, pid_t tid, struct executor *share, uint64_t address,
-                    uint64_t instruction, struct executor **ret, struct error *e) {
+// `as`: what is known already.
+static int open_any(const struct executor *as, struct executor *share, uint64_t address, struct executor **ret,
+                    struct error *e) {
   struct executor *x = must_alloc(sizeof *x);
-  *x = (struct executor){
-      .tracer = tracer, .pid = pid, .tid = tid, .instruction = instruction, .memory = -1, .drive = batch_new()};
+  *x = *as;
+  x->drive = batch_new();
   if ((share ? prepare_shared(x, share, e) : prepare(x, address, e)) == 0) {
     *ret = x;
     return 0;
@@ -320,17 +323,18 @@ static int open_any(struct executor *tracer, pid_t pid, pid_t tid, struct execut
 
 int executor_open(struct executor *tracer, pid_t pid, pid_t tid, struct executor *share, struct executor **ret,
                   struct error *e) {
-  return open_any(tracer, pid, tid, share, 0, 0, ret, e);
+  return open_any(&(struct executor){.tracer = tracer, .pid = pid, .tid = tid, .memory = -1}, share, 0, ret, e);
 }
 
-int executor_open_main(struct executor *tracer, pid_t pid, uint64_t instruction, struct executor **ret,
+int executor_open_main(struct executor *tracer, pid_t pid, uint64_t instruction, int memory, struct executor **ret,
                        struct error *e) {
-  return open_any(tracer, pid, pid, NULL, 0, instruction, ret, e);
+  const struct executor as = {.tracer = tracer, .pid = pid, .tid = pid, .instruction = instruction, .memory = memory};
+  return open_any(&as, NULL, 0, ret, e);
 }
 
 int executor_open_at(struct executor *tracer, pid_t pid, pid_t tid, uint64_t address, struct executor **ret,
                      struct error *e) {
-  return open_any(tracer, pid, tid, NULL, address, 0, ret, e);
+  return open_any(&(struct executor){.tracer = tracer, .pid = pid, .tid = tid, .memory = -1}, NULL, address, ret, e);
 }
 
 int executor_adopt(struct executor *tracer, pid_t pid, uint64_t area, uint64_t instruction, bool keep,

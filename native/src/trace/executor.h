@@ -68,8 +68,9 @@ struct executor *executor_self(void);
 int executor_open(struct executor *tracer, pid_t pid, pid_t tid, struct executor *share, struct executor **ret,
                   struct error *e);
 
-// As executor_open of a main thread without `share`; the system call instruction is known (see trace/instruction.h).
-int executor_open_main(struct executor *tracer, pid_t pid, uint64_t instruction, struct executor **ret,
+// As executor_open of a main thread without `share`, for a caller who may know the system call instruction (0: not; see
+// trace/instruction.h) and may have opened the memory (-1: not; for reading and writing, and ours from now on).
+int executor_open_main(struct executor *tracer, pid_t pid, uint64_t instruction, int memory, struct executor **ret,
                        struct error *e);
 
 // As executor_open without `share`; the area is put exactly at `address` (0: anywhere).

@@ -94,7 +94,7 @@ class Families(TestCase):
         gdb.session.call("snapshot", "--save", "-o", image)
         gdb.do("kill")
         gdb.quit()
-        session = self.restart(image, ["--force"])
+        session = self.restart(image, ["--force"], ready=False)  # it may have come to its end before anybody asks
         self.assertEqual(session.wait(), 0, session.shown())
 
     def test_child_that_is_followed(self):
