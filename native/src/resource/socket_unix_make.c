@@ -33,6 +33,20 @@ static int accept_now(int listening) {
   return r;
 }
 
+// Another program may have been faster: whom it reaches is not to be taken for the one that we have connected. A kernel
+// that cannot tell has no living socket of the snapshot either, and the name is ours alone.
+static bool is_first_in_backlog(int client, int listening) {
+  struct stat who, whose;
+  struct unix_diag now;
+  if (fstat(client, &who) < 0 || fstat(listening, &whose) < 0)
+    return false;
+  if (unix_read_diag(whose.st_ino, &now) < 0)
+    return true;
+  bool is_first = now.waiting_count && now.waiting[0] == who.st_ino;
+  unix_diag_done(&now);
+  return is_first;
+}
+
 static int connect_through(int listening, const struct socket_state *s, const struct socket_name *name, int ret[2]) {
   _cleanup_fd_ int client = make_one(s);
   const char *folder = unix_own(s)->folder;
@@ -40,6 +54,8 @@ static int connect_through(int listening, const struct socket_state *s, const st
     return client;
   (void)fcntl(client, F_SETFL, O_NONBLOCK);
   int r = unix_connect_to(client, name, folder);
+  if (r == 0 && !is_first_in_backlog(client, listening))
+    r = -EADDRINUSE;
   int accepted = r < 0 ? r : accept_now(listening);
   if (accepted < 0)
     return accepted;
@@ -59,16 +75,33 @@ static int bind_and_connect(const struct socket_state *s, int ret[2]) {
   return r < 0 ? r : connect_through(listening, s, &s->name, ret);
 }
 
+// Those that wait would be accepted first, and are the program's still: the plan may fail.
+static bool has_empty_backlog(const struct socket_state *listening) {
+  struct unix_diag now;
+  if (unix_read_diag(listening->inode, &now) < 0)
+    return false;
+  bool is_empty = now.waiting_count == 0;
+  unix_diag_done(&now);
+  return is_empty;
+}
+
+static const struct socket_state *find_living_listener(const struct sockets *all, const struct socket_name *name) {
+  for (size_t i = 0; i < all->count; i++) {
+    const struct socket_state *l = all->item[i];
+    if (l->listens && l->is_kept && unix_is_same_name(&l->name, name))
+      return l;
+  }
+  return NULL;
+}
+
 // A socket that was accepted has the name of the one that listened. In the file system another one can have that name
 // for a moment; of an abstract name there is but one.
 static int make_accepted(const struct sockets *all, const struct socket_state *s, int ret[2]) {
   if (!unix_has_path(&s->name)) {
-    for (size_t i = 0; i < all->count; i++) {
-      const struct socket_state *l = all->item[i];
-      if (l->listens && l->is_kept && !l->waiting_count && unix_is_same_name(&l->name, &s->name))
-        return connect_through(l->now, s, &s->name, ret);
-    }
-    return bind_and_connect(s, ret);
+    const struct socket_state *l = find_living_listener(all, &s->name);
+    if (!l)
+      return bind_and_connect(s, ret);
+    return has_empty_backlog(l) ? connect_through(l->now, s, &s->name, ret) : -EADDRINUSE;
   }
   _cleanup_free_ char *path = unix_full_path(&s->name, unix_own(s)->folder);
   char *aside;

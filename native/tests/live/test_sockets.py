@@ -143,6 +143,49 @@ class Outside(Sockets):
         self.assertEqual(self.ask("things['l'].accept()[0].recv(5)"), "b'hello'")
 
 
+class Backlogs(Sockets):
+    """Connections made again through a socket that listens still, and whom else that one has to do with by now."""
+
+    def connected_inside(self):
+        """A session with both ends of a connection to the abstract name of its own, on its way in which are bytes."""
+        name = f"\0{os.path.basename(self.folder)}"
+        session = self.begin()
+        self.ask(f"things.update(l=listen({name!r}))")
+        self.ask(f"things.update(s=connect({name!r}))")
+        self.ask("things.update(a=things['l'].accept()[0])")
+        self.ask("(things['s'].send(b'there'), things['a'].send(b'back'))")
+        return session, name
+
+    def check_connection(self):
+        self.assertEqual(self.ask("(things['a'].recv(9), things['s'].recv(9))"), "(b'there', b'back')")
+        self.assertEqual(self.ask("(things['a'].send(b'and'), things['s'].recv(9))"), "(3, b'and')")
+        self.assertEqual(self.ask("(things['s'].send(b'on'), things['a'].recv(9))"), "(2, b'on')")
+
+    def close_both(self):
+        self.ask("(things.pop('s').close(), things.pop('a').close())")
+
+    def test_client_that_waits_by_now_is_not_taken_for_the_one_that_was_accepted(self):
+        session, name = self.connected_inside()
+        taken = session.snapshot()
+        self.close_both()
+        self.ask(f"things.update(c=connect({name!r}))")
+        self.rewind(session, taken)
+        self.check_connection()
+        self.assertEqual(self.ask("(things['l'].setblocking(0), things['l'].accept())"), "BlockingIOError")
+
+    def test_client_from_outside_that_waits_by_now_is_still_served(self):
+        session, name = self.connected_inside()
+        taken = session.snapshot()
+        self.close_both()
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.connect(name)
+        client.sendall(b"hello")
+        self.rewind(session, taken)
+        self.check_connection()
+        self.assertEqual(self.ask("things['l'].accept()[0].recv(5)"), "b'hello'")
+
+
 class Names(Sockets):
     def listening(self, name="name"):
         session = self.begin()
