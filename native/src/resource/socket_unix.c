@@ -231,12 +231,34 @@ int unix_sender_of(const struct sockets *all, const struct socket_state *s) {
   return -1;
 }
 
-// A stream can be filled from its other end only; datagrams also by name.
-static bool can_be_filled(const struct sockets *all, struct socket_state *s) {
+// A stream can be filled from its other end only; datagrams also by name, while it still receives.
+static bool can_be_filled(const struct sockets *all, struct socket_state *s, const struct unix_diag *now) {
   if (s->keeps_queue || s->listens || unix_queue_is_same(s))
     return true;
-  return unix_is_connected_kind(s) ? s->peer_kind == SOCKET_PEER_INSIDE && can_send(all, s)
-                                   : s->name.size || unix_sender_of(all, s) >= 0;
+  if (unix_is_connected_kind(s))
+    return s->peer_kind == SOCKET_PEER_INSIDE && can_send(all, s);
+  return !(now->shutdown & SOCKET_NO_RECEIVE) && (s->name.size || unix_sender_of(all, s) >= 0);
+}
+
+static bool has_sent(const struct sockets *all, const struct socket_state *s, const struct socket_state *to) {
+  for (size_t i = 0; i < to->queue.count; i++) {
+    const struct socket_name *sender = &to->queue.message[i].sender;
+    if (sender->size ? unix_is_same_name(sender, &s->name) : unix_sender_of(all, to) == s->now)
+      return true;
+  }
+  return false;
+}
+
+// A datagram comes from the one that has sent it, and one that has been shut down sends nothing again.
+static bool must_send_again(const struct sockets *all, const struct socket_state *s) {
+  for (size_t i = 0; i < all->count; i++) {
+    struct socket_state *to = all->item[i];
+    bool is_filled = to->domain == AF_UNIX && to->type == SOCK_DGRAM && !to->keeps_queue && !to->of_caller &&
+                     !(to->is_kept && unix_queue_is_same(to));
+    if (is_filled && has_sent(all, s, to))
+      return true;
+  }
+  return false;
 }
 
 bool unix_backlog_is_same(const struct sockets *all, const struct socket_state *s) {
@@ -277,7 +299,7 @@ static bool is_connection_kept(const struct sockets *all, const struct socket_st
 // Datagram sockets are connected again where the other one has a name.
 static bool is_datagram_kept(const struct sockets *all, const struct socket_state *s, const struct unix_diag *now) {
   const struct socket_state *peer = sockets_find(all, s->peer);
-  if (now->shutdown & ~s->shutdown)
+  if (now->shutdown & ~s->shutdown || (now->shutdown & SOCKET_NO_SEND && must_send_again(all, s)))
     return false;
   if (s->peer_kind != SOCKET_PEER_INSIDE)
     return true;
@@ -306,7 +328,7 @@ static bool unix_is_kept(struct sockets *all, struct socket_state *s) {
   struct unix_diag now;
   if (unix_read_diag(s->inode, &now) < 0)
     return false;
-  bool is_kept = is_still(all, s, &now) && can_be_filled(all, s);
+  bool is_kept = is_still(all, s, &now) && can_be_filled(all, s, &now);
   unix_diag_done(&now);
   return is_kept;
 }

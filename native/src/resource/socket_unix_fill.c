@@ -126,13 +126,15 @@ static int send_datagram(struct sockets *all, const struct socket_state *s, cons
   int back = unix_enter_folder(unix_own(s)->folder);
   int r = send_with_room(sender, m, s->name.size ? &s->name : NULL);
   unix_leave_folder(back);
-  if (r == -EAGAIN || r == -EPERM || r == -ENOENT || r == -ECONNREFUSED) {
+  if (r == -EAGAIN || r == -EPERM || r == -ENOENT || r == -ECONNREFUSED || r == -EPIPE) {
     sockets_note(all, "a datagram for process %d is lost", s->holder);
     return 0;
   }
   return r;
 }
 
+// A program outside of the session that has an end, too, may have shut the connection down: that is no reason to lose
+// the one inside.
 static int fill(struct sockets *all, struct socket_state *s) {
   int sender = unix_sender_of(all, s);
   int r = 0;
@@ -140,7 +142,10 @@ static int fill(struct sockets *all, struct socket_state *s) {
     r = s->type == SOCK_DGRAM ? send_datagram(all, s, &s->queue.message[i])
         : sender < 0          ? -ENOTCONN
                               : send_with_room(sender, &s->queue.message[i], NULL);
-  return r;
+  if (r != -EPIPE)
+    return r;
+  sockets_note(all, "what was on its way to process %d in a connection that has been shut down is lost", s->holder);
+  return 0;
 }
 
 int unix_fill(struct sockets *all, struct socket_state *s, struct error *e) {

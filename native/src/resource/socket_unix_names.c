@@ -107,14 +107,25 @@ static bool is_anybodys(const struct socket_name *name, const char *folder) {
   return r != -ECONNREFUSED && r != -ENOENT && r != -ENOTDIR;
 }
 
+static bool has_file(const struct socket_state *s, ino_t file) {
+  struct unix_diag now;
+  if (unix_read_diag(s->inode, &now) < 0)
+    return false;
+  bool has_it = now.has_file && now.file_inode == (uint32_t)file;
+  unix_diag_done(&now);
+  return has_it;
+}
+
 // One of the session that goes with the rewind makes way.
 static bool is_of_session(const struct sockets *all, const struct socket_name *name, ino_t file) {
   for (size_t i = 0; i < all->strangers; i++)
     if (file ? all->stranger[i].file == file : unix_is_same_name(&all->stranger[i].name, name))
       return true;
-  for (size_t i = 0; !file && i < all->count; i++)
-    if (all->item[i]->has_lived && unix_is_same_name(&all->item[i]->name, name))
+  for (size_t i = 0; i < all->count; i++) {
+    const struct socket_state *s = all->item[i];
+    if (s->has_lived && unix_is_same_name(&s->name, name) && (!file || has_file(s, file)))
       return true;
+  }
   return false;
 }
 

@@ -186,6 +186,57 @@ class Backlogs(Sockets):
         self.assertEqual(self.ask("things['l'].accept()[0].recv(5)"), "b'hello'")
 
 
+class HalfClosed(Sockets):
+    """What was in a queue can be sent again by nobody who has shut down, to nobody who has."""
+
+    def check_comes_back(self, *orders):
+        session = self.begin()
+        for order in orders:
+            self.ask(order)
+        taken = session.snapshot()
+        for _ in range(2):
+            self.assertEqual(self.ask("(things['b'].recv(9), things['b'].recv(9))"), "(b'one', b'two')")
+            self.rewind(session, taken)
+        self.assertEqual(self.ask("(things['b'].recvfrom(9), things['b'].recvfrom(9))"),
+                         f"((b'one', {self.sender}), (b'two', {self.sender}))")
+        return session
+
+    def pair(self, kind, *orders):
+        self.sender = "None"
+        return self.check_comes_back(
+            f"things.update(zip('ab', socket.socketpair(socket.AF_UNIX, socket.{kind})))",
+            "(things['a'].send(b'one'), things['a'].send(b'two'))", *orders)
+
+    def named(self, *orders):
+        self.sender = "'from'"
+        return self.check_comes_back(
+            "things.update(a=socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), "
+            "b=socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))",
+            "(things['a'].bind('from'), things['b'].bind('to'))",
+            "(things['a'].sendto(b'one', 'to'), things['a'].sendto(b'two', 'to'))", *orders)
+
+    def test_datagrams_of_one_that_receives_no_more(self):
+        self.pair("SOCK_DGRAM", "things['b'].shutdown(socket.SHUT_RD)")
+        self.assertEqual(self.ask("things['a'].send(b'x')"), "BrokenPipeError")
+
+    def test_datagrams_of_one_that_sends_no_more(self):
+        self.pair("SOCK_DGRAM", "things['a'].shutdown(socket.SHUT_WR)")
+        self.assertEqual(self.ask("things['a'].send(b'x')"), "BrokenPipeError")
+        self.assertEqual(self.ask("(things['b'].send(b'x'), things['a'].recv(9))"), "(1, b'x')")
+
+    def test_datagrams_with_names_of_one_that_receives_no_more(self):
+        self.named("things['b'].shutdown(socket.SHUT_RD)")
+        self.assertEqual(self.ask("things['a'].sendto(b'x', 'to')"), "BrokenPipeError")
+
+    def test_datagrams_with_names_of_one_that_sends_no_more(self):
+        self.named("things['a'].shutdown(socket.SHUT_WR)")
+        self.assertEqual(self.ask("things['a'].sendto(b'x', 'to')"), "BrokenPipeError")
+
+    def test_packets_of_an_end_that_sends_no_more(self):
+        self.pair("SOCK_SEQPACKET", "things['a'].shutdown(socket.SHUT_WR)")
+        self.assertEqual(self.ask("things['b'].recv(9)"), "b''")
+
+
 class Names(Sockets):
     def listening(self, name="name"):
         session = self.begin()
