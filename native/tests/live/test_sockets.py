@@ -266,6 +266,17 @@ class Names(Sockets):
         self.rewind(session, taken)
         self.assertFalse(os.path.exists(self.path("work", "name")))
 
+    def test_name_is_its_own_of_one_that_has_begun_to_listen_since(self):
+        session = self.begin()
+        self.ask("things.update(l=socket.socket(socket.AF_UNIX))")
+        self.ask("things['l'].bind('name')")
+        taken = session.snapshot()
+        self.ask("things['l'].listen(5)")
+        self.rewind(session, taken)
+        self.assertEqual(self.ask("connect('name')"), "ConnectionRefusedError")
+        self.ask("things['l'].listen(5)")
+        self.assertEqual(self.reaches(), "b'knock'")
+
     def test_name_that_another_program_has_by_now_is_not_taken_from_it(self):
         session = self.listening()
         taken = session.snapshot()
