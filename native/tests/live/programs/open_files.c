@@ -32,25 +32,34 @@ static void fill(unsigned char *to, uint64_t seed) {
     to[i] = (unsigned char)live_stamp(seed, i);
 }
 
-static void write_file(const char *path, const struct slot *s) {
+// A rewind brings back no names: what has a name, and what has lost it, may be so already. So a file is known by its
+// descriptor from its beginning, and each step may have been taken before.
+static int write_file(const char *path, const struct slot *s) {
   unsigned char bytes[SIZE];
   fill(bytes, s->seed);
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-  CHECK(fd >= 0 && pwrite(fd, bytes, SIZE, s->start) == SIZE && close(fd) == 0);
+  int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  CHECK(fd >= 0 && pwrite(fd, bytes, SIZE, s->start) == SIZE);
+  return fd;
+}
+
+static int open_again(int fd, int flags) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return open(path, flags | O_CLOEXEC);
 }
 
 static void meet_fate(const char *path, enum fate fate, const struct slot *s) {
   char other[300];
   snprintf(other, sizeof other, "%s-other", path);
   if (fate == DELETED)
-    CHECK(unlink(path) == 0);
+    CHECK(unlink(path) == 0 || errno == ENOENT);
   if (fate == RENAMED)
-    CHECK(rename(path, other) == 0);
+    CHECK(rename(path, other) == 0 || errno == ENOENT);
   if (fate != REPLACED)
     return;
   struct slot of_other = {.seed = s->seed + 1, .start = s->start};
-  write_file(other, &of_other);
-  CHECK(rename(other, path) == 0);
+  CHECK(close(write_file(other, &of_other)) == 0);
+  CHECK(rename(other, path) == 0 || errno == ENOENT);
 }
 
 static void make(struct slot *s) {
@@ -59,14 +68,15 @@ static void make(struct slot *s) {
   if (s->fd >= 0)
     return;
   enum fate fate = (enum fate)live_random(FATES);
-  *s = (struct slot){.copy = -1, .seed = live_stamp(live_random(1000000), live_ticks()), .flags = ways[live_random(6)]};
+  *s = (struct slot){
+      .fd = -1, .copy = -1, .seed = live_stamp(live_random(1000000), live_ticks()), .flags = ways[live_random(6)]};
   s->start = live_random(2) ? HOLE : 0;
   snprintf(path, sizeof path, "%s/%u-%u", folder, made++, live_random(1000000));
-  write_file(path, s);
-  s->fd = open(path, s->flags | O_CLOEXEC);
+  int fd = write_file(path, s);
+  s->fd = open_again(fd, s->flags);
   if (s->fd < 0 && errno == EINVAL)  // a file system that cannot do without its cache
-    s->fd = open(path, s->flags = O_RDONLY);
-  CHECK(s->fd >= 0);
+    s->fd = open_again(fd, s->flags = O_RDONLY);
+  CHECK(s->fd >= 0 && close(fd) == 0);
   meet_fate(path, fate, s);
 }
 
