@@ -75,17 +75,19 @@ class Tools(support.TestCase):
 
 
 class Builds(Tools):
+    # Files are not rewound here. One that a past which was taken back has begun is no reason not to make it (-B), and none
+    # is emptied that another past has finished (1<>).
     MAKEFILE = """
 all: $(patsubst %,out%,$(shell seq 60))
 \tcat $^ > result
 out%:
-\t@sleep 0.2; seq 1000 | sed s/^/$*-/ | sort -r | sort -n | head -n $* > $@
+\t@sleep 0.2; seq 1000 | sed s/^/$*-/ | sort -r | sort -n | head -n $* 1<> $@
 """
 
     def test_make(self):
         self.find("make")
         self.file_with("Makefile", self.MAKEFILE)
-        session = self.start("make", "-j", "4", "-s")
+        session = self.start("make", "-B", "-j", "4", "-s")
         self.check(session)
         lines = self.content("result").splitlines()
         self.assertEqual(len(lines), sum(range(1, 61)))
