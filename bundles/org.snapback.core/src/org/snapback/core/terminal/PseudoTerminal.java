@@ -36,6 +36,7 @@ public final class PseudoTerminal implements AutoCloseable {
 
     private final Descriptor descriptor;
     private final String path;
+    private final FirstOutput first = new FirstOutput();
 
     private PseudoTerminal(Descriptor descriptor, String path) {
         this.descriptor = descriptor;
@@ -114,7 +115,7 @@ public final class PseudoTerminal implements AutoCloseable {
             @Override
             public int read(byte[] target, int offset, int length) throws IOException {
                 Objects.checkFromIndexSize(offset, length, target.length);
-                return length == 0 ? 0 : descriptor.read(target, offset, length);
+                return length == 0 ? 0 : readNoting(target, offset, length);
             }
 
             @Override
@@ -122,6 +123,24 @@ public final class PseudoTerminal implements AutoCloseable {
                 PseudoTerminal.this.close();
             }
         };
+    }
+
+    private int readNoting(byte[] target, int offset, int length) throws IOException {
+        int count = -1;
+        try {
+            count = descriptor.read(target, offset, length);
+            return count;
+        } finally {
+            if (count < 0) {
+                first.end();
+            } else {
+                first.add(target, offset, count);
+            }
+        }
+    }
+
+    FirstOutput firstOutput() {
+        return first;
     }
 
     /** What the user types. Closing it does nothing: the terminal stays open for the output. */
@@ -150,6 +169,7 @@ public final class PseudoTerminal implements AutoCloseable {
     @Override
     public void close() {
         descriptor.close();
+        first.end();
     }
 
     /** The bytes that a user types to interrupt: the program in front gets SIGINT. */

@@ -8,6 +8,7 @@ import com.sun.jna.ptr.IntByReference;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -95,6 +96,16 @@ public final class TerminalProcess extends Process {
     @Override
     public InputStream getInputStream() {
         return terminal.input();
+    }
+
+    /**
+     * What it has written first, some thousand bytes at most, whoever reads {@link #getInputStream()} and whatever
+     * becomes of it there. Waits until that reader has come to the end.
+     *
+     * @return what there is by then if the reader takes longer than that
+     */
+    public String firstOutput(Duration patience) throws InterruptedException {
+        return terminal.firstOutput().await(patience);
     }
 
     /** Always empty: errors come through the terminal, in order with all other output. */

@@ -2,13 +2,13 @@
 package org.snapback.debug.internal;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.core.runtime.IStatus;
 import org.eclipse.core.runtime.Status;
 import org.eclipse.debug.core.DebugException;
 import org.eclipse.debug.core.ILaunch;
-import org.eclipse.debug.core.model.IStreamsProxy;
 import org.eclipse.debug.core.model.RuntimeProcess;
 import org.snapback.core.Failure;
 import org.snapback.core.terminal.PseudoTerminal;
@@ -35,10 +35,17 @@ final class SessionProcess extends RuntimeProcess {
         process.getOutputStream().write(PseudoTerminal.interruptKey());
     }
 
-    /** All that it has written so far. */
-    String output() {
-        IStreamsProxy streams = getStreamsProxy();
-        return streams == null ? "" : streams.getOutputStreamMonitor().getContents();
+    /**
+     * What a process that has ended has written first. The platform calls it ended, and hands its output to consoles,
+     * before all of that has been read.
+     */
+    String firstOutput() {
+        try {
+            return process.firstOutput(Duration.ofSeconds(PATIENCE_SECONDS));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return "";
+        }
     }
 
     /** Lets the program end in order; one that does not is ended by force. Blocks. */

@@ -78,7 +78,7 @@ final class SessionStarter {
     }
 
     private static void throwWhatItSaid(SessionProcess process) throws CoreException {
-        Optional<String> error = Preflight.firstError(process.output());
+        Optional<String> error = Preflight.firstError(process.firstOutput());
         if (process.getExitValue() != 0 && error.isPresent()) {
             throw Failure.START_FAILED.exception(error.get());
         }

@@ -10,8 +10,10 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.core.runtime.CoreException;
 import org.junit.jupiter.api.Test;
@@ -53,6 +55,24 @@ class TerminalProcessTest {
         String all = output(shell("seq 1 200000"));
         assertTrue(all.endsWith("\n199999\n200000\n"), all.substring(all.length() - 40));
         assertEquals(1_288_895, all.length());
+    }
+
+    @Test
+    void tellsWhatWasWrittenFirstOnceAllHasBeenRead() throws Exception {
+        TerminalProcess process = shell("echo first; seq 1 200000");
+        CompletableFuture<String> told = CompletableFuture.supplyAsync(() -> firstOutput(process, Duration.ofSeconds(20)));
+        assertEquals("", firstOutput(process, Duration.ZERO));
+        output(process);
+        assertTrue(told.join().startsWith("first\n1\n2\n"), told.join());
+        assertEquals(8192, told.join().length());
+    }
+
+    private static String firstOutput(TerminalProcess process, Duration patience) {
+        try {
+            return process.firstOutput(patience);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     @Test

@@ -18,7 +18,9 @@ import org.eclipse.core.runtime.CoreException;
 import org.eclipse.core.runtime.IProgressMonitor;
 import org.eclipse.core.runtime.NullProgressMonitor;
 import org.eclipse.core.runtime.OperationCanceledException;
+import org.eclipse.debug.core.DebugPlugin;
 import org.eclipse.debug.core.ILaunchManager;
+import org.eclipse.debug.core.ILaunchesListener;
 import org.eclipse.debug.core.model.IDebugTarget;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -231,6 +233,22 @@ class GdbLaunchTest {
 
     @Test
     void saysThatGdbIsMissing() {
+        assertSaysThatGdbIsMissing();
+    }
+
+    @Test
+    void saysThatGdbIsMissingWhereAConsoleHasTakenTheOutput() {
+        ILaunchManager launches = DebugPlugin.getDefault().getLaunchManager();
+        ILaunchesListener console = new TakingConsole();
+        launches.addLaunchListener(console);
+        try {
+            assertSaysThatGdbIsMissing();
+        } finally {
+            launches.removeLaunchListener(console);
+        }
+    }
+
+    private static void assertSaysThatGdbIsMissing() {
         CoreException missing = assertThrows(
                 CoreException.class,
                 () -> new Launched(LaunchAttributes.GDB_TYPE, ILaunchManager.DEBUG_MODE, configuration -> {
