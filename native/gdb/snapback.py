@@ -9,6 +9,7 @@ lines are described in docs/control-protocol.md.
 A rewind puts the program back and leaves one thread before a jump to the place where it stood. gdb itself steps over
 that jump, so that it takes a real stop, and every front-end is told.
 """
+import _thread
 import atexit
 import contextlib
 import os
@@ -428,6 +429,30 @@ class Move:
             gdb.flush()
 
 
+# ---- handlers of gdb's events ----
+
+def undisturbed(handler):
+    """The handler as gdb is to call it: an interrupt that the user types meanwhile is not Python's but the program's.
+
+    Python would end the handler by an exception, after which gdb has forgotten the interrupt.
+    """
+    def handle(event=None):
+        try:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                handler(event)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        except KeyboardInterrupt:
+            start_quietly(interrupt_again)
+    return handle
+
+
+def interrupt_again():
+    """Python runs this in a thread of its own, which it lets run when gdb's main thread has left Python."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 # ---- the session ----
 
 class Session:
@@ -448,20 +473,20 @@ class Session:
     # -- events of gdb's --
 
     def listen(self):
-        gdb.events.cont.connect(lambda event: self._changed())
-        gdb.events.stop.connect(self._on_stop)
-        gdb.events.exited.connect(self._on_exit)
+        gdb.events.cont.connect(undisturbed(lambda event: self._changed()))
+        gdb.events.stop.connect(undisturbed(self._on_stop))
+        gdb.events.exited.connect(undisturbed(self._on_exit))
         if hasattr(gdb.events, "inferior_call"):
-            gdb.events.inferior_call.connect(self._on_inferior_call)
+            gdb.events.inferior_call.connect(undisturbed(self._on_inferior_call))
         if hasattr(gdb.events, "before_prompt"):
-            gdb.events.before_prompt.connect(self._on_prompt)
+            gdb.events.before_prompt.connect(undisturbed(self._on_prompt))
         self._changed()
 
     def _changed(self):
         if not self._calling and not self._move_under_way:
             self._tell_state()
 
-    def _on_prompt(self):
+    def _on_prompt(self, event):
         self._prompts = True
         self._changed()
 
@@ -635,13 +660,25 @@ class Orders:
             os._exit(self._status)
 
 
-def start_thread(target, *arguments):
-    """A thread that gets no signals: they are gdb's own thread's to handle."""
+@contextlib.contextmanager
+def without_signals():
+    """For threads, which inherit it: signals are gdb's own thread's to handle."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        threading.Thread(target=target, args=arguments, daemon=True).start()
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start_thread(target, *arguments):
+    with without_signals():
+        threading.Thread(target=target, args=arguments, daemon=True).start()
+
+
+def start_quietly(target):
+    """A thread whose beginning nobody waits for."""
+    with without_signals():
+        _thread.start_new_thread(target, ())
 
 
 # ---- the commands ----

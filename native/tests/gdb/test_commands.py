@@ -199,6 +199,30 @@ class DropIn(TestCase):
                                 "ls -l /proc/self/fd; env | grep -i snapback; true")
         self.assertNotRegex(outcome.output, r"socket:|memfd:")
 
+    # Types Ctrl-C, as it were, while the handler of gdb's that tells of the running program is at work.
+    INTERRUPTING = """python
+import gc, os, signal
+link = next(thing for thing in gc.get_objects() if type(thing).__name__ == "Link")
+tell = link.tell
+def interrupting(*fields):
+    if "running" in fields:
+        os.kill(os.getpid(), signal.SIGINT)
+    tell(*fields)
+link.tell = interrupting
+"""
+
+    def test_interrupt_during_our_own_work_is_not_lost(self):
+        script = self.path("work", "interrupting")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(self.INTERRUPTING)
+        gdb = self.command_line(PROGRAMS["busy"])
+        gdb.do("break main")
+        gdb.do("run")
+        gdb.do(f"source {script}")
+        for _ in range(5):
+            self.assertIn("received signal SIGINT", gdb.do("continue"))
+            self.assertEqual(gdb.session.status()["state"], "stopped")
+
     def test_is_interrupted_as_a_job_of_its_front_end(self):
         mi, session = self.machine(PROGRAMS["busy"])
         mi.send("-exec-run")
