@@ -109,21 +109,32 @@ enum {
             PTRACE_O_TRACEEXEC | PTRACE_O_TRACEVFORKDONE | PTRACE_O_EXITKILL
 };
 
-static int attach_thread(struct executor *debugger, pid_t tid, struct error *e) {
+// A SIGSTOP that the debugger has sent, and expects, before it sends another one.
+static int attach_thread(struct executor *debugger, pid_t pid, pid_t tid, bool owes_stop, struct error *e) {
   struct batch *b = batch_new();
   size_t status = batch_data(b, NULL, sizeof(int));
   (void)CALL(b, SYS_ptrace, NUMBER(PTRACE_ATTACH), NUMBER(tid), NUMBER(0), NUMBER(0));
   (void)CALL(b, SYS_wait4, NUMBER(tid), POINTER(status), NUMBER(__WALL));
   (void)CALL(b, SYS_ptrace, NUMBER(PTRACE_SETOPTIONS), NUMBER(tid), NUMBER(0), NUMBER(OPTIONS));
+  if (owes_stop)
+    (void)CALL(b, SYS_tgkill, NUMBER(pid), NUMBER(tid), NUMBER(SIGSTOP));
   int r = executor_run(debugger, b, e);
-  for (unsigned i = 0; r == 0 && i < 3; i++)
+  for (unsigned i = 0; r == 0 && i < batch_count(b); i++)
     if (batch_result(b, i) < 0)
       r = error_set_errno(e, (int)batch_result(b, i), "the debugger cannot trace thread %d again", tid);
   batch_free(b);
   return r;
 }
 
-int debugged_adopt(pid_t debugger, pid_t inferior, struct error *e) {
+static bool owed_stop(const Snapback__Image__Process *then, pid_t tid) {
+  for (size_t i = 0; i < then->n_thread; i++)
+    if (then->thread[i]->tid == tid)
+      return then->thread[i]->stop_waits;
+  return false;
+}
+
+int debugged_adopt(pid_t debugger, const Snapback__Image__Process *then, struct error *e) {
+  const pid_t inferior = then->pid;
   struct frozen self;
   struct executor *proxy;
   _cleanup_free_ pid_t *list = NULL;
@@ -136,7 +147,7 @@ int debugged_adopt(pid_t debugger, pid_t inferior, struct error *e) {
   r = executor_open(executor_self(), debugger, debugger, NULL, &proxy, e);
   if (r == 0) {
     for (size_t i = 0; r == 0 && i < count; i++)
-      r = attach_thread(proxy, list[i], e);
+      r = attach_thread(proxy, inferior, list[i], owed_stop(then, list[i]), e);
     if (executor_close(proxy, e) < 0)
       r = -1;
   }

@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 
+struct Snapback__Image__Process;
 struct debugged;
 struct restart_tree;
 
@@ -58,5 +59,5 @@ int debugged_rebuild(struct engine *g, struct snapshot *whole, pid_t debugger, s
 int debugged_restart(struct engine *g, struct restart_tree *r, struct snapshot **ret, struct error *e);
 
 // Both have been built from an image: the debugger's main thread attaches to all threads of the inferior, which is
-// parked as debugged_rebuild leaves it, as if it had traced them all the time.
-int debugged_adopt(pid_t debugger, pid_t inferior, struct error *e);
+// parked as debugged_rebuild leaves it, as if it had traced them all the time. `then`: the inferior in the image.
+int debugged_adopt(pid_t debugger, const struct Snapback__Image__Process *then, struct error *e);

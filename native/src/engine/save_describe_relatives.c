@@ -25,7 +25,7 @@ void save_describe_relatives(const struct describing *d, const struct process_st
   p->parent = parent_of(d->image, s);
   p->stopped = s->stopped;
   p->stop_is_news = s->stop_is_news;
-  for (size_t i = 0; i < s->threads; i++)
+  for (size_t i = 0; i < s->threads && !s->is_inferior; i++)
     p->stop_waits = p->stop_waits || s->thread[i].stop_pending;
   p->subreaper = s->relatives.subreaper;
   p->parent_death_signal = s->relatives.parent_death_signal;

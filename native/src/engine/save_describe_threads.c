@@ -52,6 +52,7 @@ static Snapback__Image__Thread *describe_thread(const struct process_state *s, c
   thread->fp = arch_fp(&t->registers);
   thread->last_frame_mapping = mapping_index(maps, thread->pc);
   thread_attributes_describe(&t->attributes, thread);
+  thread->stop_waits = s->is_inferior && t->stop_pending;
   pending_describe(&t->pending, &thread->pending_signal, &thread->n_pending_signal);
   const char *call = call_of(s, t);
   if (call)

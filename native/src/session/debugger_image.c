@@ -73,9 +73,16 @@ static void find_channels(const Snapback__Image__Image *m, struct debugger *d) {
     }
 }
 
-static int adopt_all(struct session *s, const struct held *held, struct error *e) {
+static bool is_numbered(const struct held *held, pid_t pid) {
   for (size_t i = 0; i < held->inferiors; i++)
-    if (debugged_adopt(s->first, held->numbered[i].pid, e) < 0)
+    if (held->numbered[i].pid == pid)
+      return true;
+  return false;
+}
+
+static int adopt_all(struct session *s, const Snapback__Image__Image *m, const struct held *held, struct error *e) {
+  for (size_t i = 0; i < m->n_process; i++)
+    if (is_numbered(held, m->process[i]->pid) && debugged_adopt(s->first, m->process[i], e) < 0)
       return -1;
   return 0;
 }
@@ -91,7 +98,7 @@ int debugger_restart(struct session *s, const int channel[2], struct error *e) {
     return -1;
   const struct snapshot_entry *entry = session_snapshot(s, 0);
   const struct held *held = entry->held;
-  if (start_both(s, &order, held->inferior, e) < 0 || adopt_all(s, held, e) < 0)
+  if (start_both(s, &order, held->inferior, e) < 0 || adopt_all(s, image_metadata(order.image), held, e) < 0)
     return -1;
   d->pid = s->first;
   d->inferior = held->numbered[0].pid;

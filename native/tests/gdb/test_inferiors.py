@@ -324,6 +324,44 @@ class Images(Kin):
         self.assertEqual(self.places(gdb), seen[0])
         self.finish(gdb)
 
+    def stops_on_their_way(self, gdb):
+        """Threads for which a SIGSTOP waits; the debugger has sent it, and has met another stop first."""
+        found = set()
+        for pid in gdb.session.processes():
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/status", encoding="utf-8") as file:
+                    status = dict(line.split(":", 1) for line in file)
+                if int(status["SigPnd"], 16) >> (signal.SIGSTOP - 1) & 1:
+                    found.add(status["NSpid"].split()[-1])
+        return found
+
+    def with_a_stop_on_its_way(self):
+        """gdb stops all threads when one has hit a breakpoint: now and then the parent has hit it, too."""
+        for _ in range(60):
+            gdb = self.both_at_work()
+            for _ in range(2):
+                if self.numbers(gdb)["1"] in self.stops_on_their_way(gdb):
+                    return gdb
+                gdb.do("continue")
+            gdb.session.end()
+        self.skipTest("gdb has met each stop that it had asked for")
+
+    def test_come_back_with_gdb_that_has_yet_to_meet_a_stop(self):
+        gdb = self.with_a_stop_on_its_way()
+        gdb = CommandLine(self.restart(self.saved(gdb, "--with-debugger"), ["--force"], terminal=True))
+        gdb.do("inferior 2")
+        gdb.do("disable 1.1")
+        gdb.do("print shared->waits = 1")  # the parent has no stop of its own from here on
+        self.assertIn("take_step (process=1", gdb.do("continue"))
+        gdb.do("print shared->waits = 0")
+        self.finish(gdb)
+
+    def test_go_on_without_gdb_and_without_the_stop_that_it_had_yet_to_meet(self):
+        gdb = self.with_a_stop_on_its_way()
+        session = self.restart(self.saved(gdb), ["--force"], terminal=True)
+        self.assertEqual(session.wait(), 0, session.shown())
+        self.assertIn("all right", session.shown())
+
     def test_of_two_programs(self):
         gdb = self.started(program="steps")
         gdb.do("delete")
