@@ -70,31 +70,41 @@ class RunningProgram(TestCase):
         self.assertEqual(session.status()["state"], "stopped")
         self.end(mi)
 
-    def test_takes_snapshots_between_the_hits_of_a_condition(self):
-        mi, session = self.running("-c \"n == 600\" tick")
-        taken = 0
-
+    def take_until_stopped(self, mi, session, start):
+        """Snapshots of the program while gdb stops it at each hit; those that were not taken at its stop in the end."""
         def hit():
             return any(r.startswith("*stopped") for r in mi.records[start:])
-        start = len(mi.records)
-        while not hit() and taken < 25:
+        for _ in range(25):
+            if hit():
+                break
             try:
                 session.snapshot()
-                taken += 1
             except support.CommandFailed as failure:
                 self.assertIn("busy", failure.message)
             mi._pump(0)
-        self.assertGreater(taken, 0)
         stopped, _ = mi.expect(r"\*stopped", start, 60)
         self.assertIn('bkptno="2"', stopped)
-        self.assertEqual(mi.value("n"), "600")
-        self.assertEqual(mi.value("counter"), "600")
-        running = [s["id"] for s in session.list() if s["place"]["reason"] == "running"]
+        return [s["id"] for s in session.list() if s["place"]["reason"] == "running"]
+
+    def test_takes_snapshots_between_the_hits_of_a_condition(self):
+        last = 600
+        mi, session = self.running(f'-c "n == {last}" tick')
+        start = len(mi.records)
+        running = self.take_until_stopped(mi, session, start)
+        while not running and last < 6000:  # gdb may have been busy each time
+            last += 600
+            mi.send(f"-break-condition 2 n == {last}")
+            before = len(mi.records)
+            mi.send("-exec-continue")
+            running = self.take_until_stopped(mi, session, before)
+        self.assertTrue(running, "gdb was busy whenever a snapshot was wanted")
+        self.assertEqual(mi.value("n"), str(last))
+        self.assertEqual(mi.value("counter"), str(last))
         for snapshot in (running[0], running[-1], running[len(running) // 2]):
             session.rewind(snapshot)
-            if int(mi.value("counter")) < 600:  # else it stood right before the breakpoint, which is then stepped over
+            if int(mi.value("counter")) < last:  # else it stood right before the breakpoint, which is then stepped over
                 self.assertIn('bkptno="2"', mi.until_stopped("-exec-continue"))
-                self.assertEqual(mi.value("counter"), "600")
+                self.assertEqual(mi.value("counter"), str(last))
         self.assertEqual(re.findall(r"\*stopped,reason=\"signal-received\"", "\n".join(mi.records[start:])), [])
         mi.send("-break-delete 2")
         self.end(mi)
