@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: EPL-2.0
 """The self-checking programs that are run in more than one way, or need more than their name."""
 
-# What a row needs beyond its program: arguments, environment, what a command, or saving alone, may be refused for.
+# What a row needs beyond its program: arguments, environment, a network of its own, what a command, or saving alone,
+# may be refused for.
 ROWS = {
     "pages-huge": dict(arguments=["32", "huge"]),
     "pages-dense": dict(arguments=["48", "dense"]),
     "pages-large": dict(arguments=["256", "small"]),
     "shared_memory-visible": dict(environment={"LIVE_SHM": "/dev/shm/{folder}"}),
-    "servers-six": dict(arguments=["6"]),
+    "servers-six": dict(arguments=["6"], own_network=True),
+    # A port that a rewind wants back may be another program's by then.
+    "servers": dict(own_network=True),
+    "tcps": dict(own_network=True),
+    "udps": dict(own_network=True),
     # A filter of system calls may forbid those of a snapshot; the rewind of one before it works.
     "rights-filter": dict(arguments=["5"], refusal=r"seccomp filter"),
     # Between the ends of its two closes: one end has been reset, and the other is to be closed next.

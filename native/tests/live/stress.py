@@ -225,4 +225,4 @@ if __name__ == "__main__":
         raise SystemExit(77)
     print(f"{NAME}: SNAPBACK_STRESS_SEED={SEED} SNAPBACK_STRESS_SECONDS={SECONDS:g}", flush=True)
     PROGRAM = support.within_reach(os.path.abspath(PROGRAM))
-    support.main(sys.argv[:1])
+    support.main(sys.argv[:1], own_network=ROWS.get(NAME, {}).get("own_network", False))

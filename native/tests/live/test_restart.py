@@ -132,4 +132,4 @@ if NAME in stillness.MOVING:
 
 if __name__ == "__main__":
     PROGRAM = support.within_reach(os.path.abspath(PROGRAM))
-    support.main(sys.argv[:1])
+    support.main(sys.argv[:1], own_network=ROWS.get(NAME, {}).get("own_network", False))

@@ -27,6 +27,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,8 @@ UNPRIVILEGED_ID = 61234  # user and group of the tests where they are started by
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
 
 # ---- who we are ----
@@ -63,6 +66,26 @@ def become_ordinary():
         _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     os.umask(0o022)
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def take_own_network():
+    """A network in which nobody else takes a port that has been left, if an ordinary user may have one here."""
+    uid, gid = os.getuid(), os.getgid()
+    if _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
+        return
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{uid} {uid} 1")
+    _write("/proc/self/gid_map", f"{gid} {gid} 1")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = bytearray(b"lo".ljust(40, b"\0"))
+        fcntl.ioctl(any_socket, _SIOCGIFFLAGS, request)
+        request[16] |= _IFF_UP
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, request)
 
 
 def stay_root():
@@ -705,7 +728,7 @@ class Journal:
         return "PASS" in self.read()
 
 
-def main(arguments=None):
+def main(arguments=None, own_network=False):
     """Runs the tests of the calling file as an ordinary user; `arguments` are for unittest, default sys.argv."""
     for name in ("snapback", "snapback-faults"):
         if os.environ.get({"snapback": "SNAPBACK", "snapback-faults": "SNAPBACK_FAULTS"}[name]):
@@ -715,6 +738,8 @@ def main(arguments=None):
         stay_root()
     else:
         become_ordinary()
+    if own_network:
+        take_own_network()
     # An interrupted test skips its cleanup: it is done here.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
