@@ -109,7 +109,7 @@ enum {
             PTRACE_O_TRACEEXEC | PTRACE_O_TRACEVFORKDONE | PTRACE_O_EXITKILL
 };
 
-// A SIGSTOP that the debugger has sent, and expects, before it sends another one.
+// `owes_stop`: the debugger has sent it a SIGSTOP, and sends no other one before it has met that.
 static int attach_thread(struct executor *debugger, pid_t pid, pid_t tid, bool owes_stop, struct error *e) {
   struct batch *b = batch_new();
   size_t status = batch_data(b, NULL, sizeof(int));
