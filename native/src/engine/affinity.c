@@ -47,12 +47,15 @@ void affinity_leave(struct affinity *a) {
     joined = NULL;
 }
 
-void affinity_own(cpu_set_t *ret) {
+void affinity_others(cpu_set_t *ret) {
+  const int here = sched_getcpu();
   CPU_ZERO(ret);
   if (joined)
     *ret = joined->before;
   else
     (void)sched_getaffinity(0, sizeof *ret, ret);
+  if (here >= 0 && here < CPU_SETSIZE && CPU_COUNT(ret) > 1)
+    CPU_CLR(here, ret);
 }
 
 void affinity_pin(const struct process_state *s, pid_t tid) {

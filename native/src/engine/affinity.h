@@ -15,7 +15,8 @@ struct affinity {
 
 void affinity_join(struct affinity *a, pid_t pid);
 void affinity_leave(struct affinity *a);
-void affinity_own(cpu_set_t *ret);  // where we may run when we have not joined anybody
+// Where a thread of ours may run that is to leave this processor to us, if there is another one.
+void affinity_others(cpu_set_t *ret);
 
 // The other way round: a thread that is held comes to the processor that we run on, and may run again where it might
 // before (`then`, as it was read). A thread that is woken on another processor, which may have to be woken first, costs

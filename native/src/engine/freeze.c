@@ -204,7 +204,7 @@ static size_t index_of(const struct frozen *f, pid_t tid) {
 
 // What others wait for can be there all the time.
 static int await_report(struct freezing *z) {
-  size_t i = index_of(z->f, wait_for_report());
+  size_t i = index_of(z->f, wait_for_report(z->f->count == 1 ? z->f->tid[0] : 0));
   int r = i < z->f->count ? look_at(z, i) : 0;
   if (r != 0)
     return r;
@@ -242,6 +242,8 @@ static int check_main_thread(struct freezing *z) {
   }
   bool is_held = status_read_thread(z->f->pid, z->f->pid, &s) == 0 && s.state == 't' && s.tracer == getpid();
   bool has_others = !z->has_listed && s.threads != 1;
+  if (is_held)
+    z->f->status = s;
   z->rests[i] = z->rests[i] && is_held;
   int r = look_at(z, i);
   z->lists_again = z->lists_again || r > 0 || !is_held || has_others;

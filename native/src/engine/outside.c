@@ -109,7 +109,7 @@ static bool start_thread(struct outside *o) {
   pthread_attr_t attributes;
   cpu_set_t processors;
   sigset_t all, before;
-  affinity_own(&processors);
+  affinity_others(&processors);
   sigfillset(&all);
   (void)pthread_attr_init(&attributes);
   (void)pthread_attr_setaffinity_np(&attributes, sizeof processors, &processors);

@@ -38,8 +38,9 @@ struct frozen {
   pid_t *tid;
   size_t count;
   uint64_t since_us;
-  bool untold;   // a debugger is the tracer, and is not to hear of threads that come and go
-  bool stopped;  // by job control
+  bool untold;                   // a debugger is the tracer, and is not to hear of threads that come and go
+  bool stopped;                  // by job control
+  struct process_status status;  // when it came to rest; without a state: unknown
 };
 
 // What is put back into a thread: what a tracer sees, and what only the thread itself knows.

@@ -206,12 +206,19 @@ static bool may_have_forked(const struct tree *t, const struct member *m, const 
   return m->pid != orphan->pid && !m->is_zombie && m->start <= orphan->start && !descends_from(t, m, orphan->pid);
 }
 
+// What was held when it came to rest has the same parent still, if that was held before it, or is us.
+static void read_status(const struct tree *t, struct member *m) {
+  m->status = m->frozen.status;
+  m->parent = m->status.parent;
+  if (m->status.state && (m->parent == getpid() || (m->parent < m->pid && tree_find(t, m->parent))))
+    return;
+  m->parent = status_read(m->pid, &m->status) == 0 ? m->status.parent : 0;
+}
+
 static void find_offspring(struct tree *t) {
   const pid_t self = getpid();
-  for (size_t i = 0; i < t->count; i++) {
-    struct member *m = &t->item[i];
-    m->parent = status_read(m->pid, &m->status) == 0 ? m->status.parent : 0;
-  }
+  for (size_t i = 0; i < t->count; i++)
+    read_status(t, &t->item[i]);
   for (size_t i = 0; i < t->count; i++) {
     const struct member *m = &t->item[i];
     struct member *parent = m->is_zombie ? NULL : tree_find(t, m->parent);

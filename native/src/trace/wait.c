@@ -85,9 +85,9 @@ bool thread_take_end(pid_t tid, int *ret_status) {
          waitpid(tid, ret_status, __WALL | WNOHANG) == tid;
 }
 
-pid_t wait_for_report(void) {
+pid_t wait_for_report(pid_t of) {
   siginfo_t info = {0};
-  return waitid(P_ALL, 0, &info, ANY_CHANGE) < 0 ? 0 : info.si_pid;
+  return waitid(of ? P_PID : P_ALL, (id_t)of, &info, ANY_CHANGE) < 0 ? 0 : info.si_pid;
 }
 
 // ---- a waiter of ours ----

@@ -24,8 +24,8 @@ enum thread_report { REPORT_NOTHING, REPORT_STOP, REPORT_END, REPORT_STRANGER /*
 enum thread_report thread_report(pid_t tid, int *ret_status);
 bool thread_take_end(pid_t tid, int *ret_status);  // if it has come; also in a signal handler
 
-// Waits until there is something to tell of any thread, or until a signal. The thread, 0: a signal.
-pid_t wait_for_report(void);
+// Waits until there is something to tell of a thread (0: of any), or until a signal. The thread, 0: a signal.
+pid_t wait_for_report(pid_t of);
 
 // `waiter` makes calls for us that wait for threads of those processes (a debugger's main thread, and what it debugs).
 // When one is killed meanwhile such a call would never return: while we wait for the waiter, it is ended with EINTR.
