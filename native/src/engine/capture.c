@@ -309,12 +309,9 @@ static int capture_one(struct capturing *c, struct outside *o, size_t i, struct 
 }
 
 static int capture_each(struct capturing *c, struct outside *o, struct error *e) {
-  for (size_t i = 0; i < c->count; i++) {
+  for (size_t i = 0; i < c->count; i++)
     if (capture_one(c, o, i, e) < 0)
       return -1;
-    if (c->count > 1)
-      file_census_add(&c->tree.files, c->process[i]->pid, &c->process[i]->descriptors);
-  }
   return 0;
 }
 

@@ -86,7 +86,10 @@ static void find_pipe_ends(struct outside *o) {
 
 static void look_at_all(struct outside *o) {
   for (size_t i = 0; i < o->count && !o->is_over; i++) {
-    o->view[i].result = look_at(o->list[i], &o->view[i].seen, &o->view[i].error);
+    struct process_state *s = o->list[i];
+    o->view[i].result = look_at(s, &o->view[i].seen, &o->view[i].error);
+    if (o->view[i].result == 0 && o->count > 1)
+      file_census_add(&s->engine->tree->files, s->pid, &s->descriptors);
     (void)sem_post(&o->view[i].is_read);
   }
 }

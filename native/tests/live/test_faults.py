@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: EPL-2.0
 """Every fault point of capture and rewind, tripped: the message names the step, the program is unharmed."""
+import contextlib
 import os
 import sys
 
@@ -129,6 +130,40 @@ class Faults(support.TestCase):
             with self.subTest(point):
                 self.fails_between(point)
 
+    def snapshots_until_one_fails(self, session, journal):
+        for _ in range(50):
+            outcome = session.run("snapshot")
+            if outcome.status:
+                return outcome
+            self.pass_ticks(session, journal, 3)
+        raise AssertionError("no snapshot has failed")
+
+    def fails_among_several(self, point, words):
+        """What holds and drives all of them lets go of all of them, on all processors."""
+        journal = support.Journal(self.folder, f"journal{len(self.sessions)}")
+        session = self.launch([FAMILY], faults=point,
+                              environment=self.environment(LIVE_PHASE=str(PHASE), **journal.environment()))
+        self.pass_ticks(session, journal, 20)
+        everywhere = os.sched_getaffinity(session.host_pid())
+        self.check_failure(self.snapshots_until_one_fails(session, journal), words)
+        for pid in session.processes():
+            with contextlib.suppress(ProcessLookupError):
+                self.assertEqual(os.sched_getaffinity(pid), everywhere, support.describe(pid))
+        self.pass_ticks(session, journal, 20)
+        session.rewind(session.snapshot())
+        self.pass_ticks(session, journal, 3)
+        session.delete()
+        journal.ask_to_end()
+        self.assertEqual(session.wait(), 0, session.shown())
+        self.assertTrue(journal.passed())
+
+    def test_capture_that_fails_at_one_of_several_processes(self):
+        for point in ("capture_descriptors", "capture_pages", "capture_area", "capture_threads", "capture_clone",
+                      "capture_template", "capture_attributes"):
+            for passage in (3, 20):
+                with self.subTest(point, passage=passage):
+                    self.fails_among_several(f"{point}:{passage}", CAPTURE[point])
+
     def fails_untouched(self, point, words):
         session, journal = self.start(point, PROGRAM)
         first = session.snapshot()
@@ -184,9 +219,10 @@ class Faults(support.TestCase):
         self.snapback("sessions", environment=session.environment)
 
 
-PROGRAM, EXECS, MOVES = sys.argv[1:4] if len(sys.argv) > 3 else ("", "", "")
-del sys.argv[1:4]
+PROGRAM, EXECS, MOVES, FAMILY = sys.argv[1:5] if len(sys.argv) > 4 else ("", "", "", "")
+del sys.argv[1:5]
 
 if __name__ == "__main__":
-    PROGRAM, EXECS, MOVES = (support.within_reach(os.path.abspath(program)) for program in (PROGRAM, EXECS, MOVES))
+    PROGRAM, EXECS, MOVES, FAMILY = (support.within_reach(os.path.abspath(program))
+                                     for program in (PROGRAM, EXECS, MOVES, FAMILY))
     support.main()
