@@ -18,6 +18,7 @@
 #include "engine/affinity.h"
 #include "engine/files.h"
 #include "engine/host.h"
+#include "engine/inside.h"
 #include "engine/outside.h"
 #include "engine/tree.h"
 #include "proc/maps.h"
@@ -123,14 +124,27 @@ static enum template_kind kind_of_template(const struct process_state *s, bool s
   return sibling ? TEMPLATE_SIBLING : TEMPLATE_CHILD;
 }
 
+static int clone_and_ask(struct frozen *f, struct process_state *s, struct executor *main, bool sibling,
+                         const struct mappings *maps, struct error *e) {
+  struct batch *b = batch_new();
+  struct inside_reading inside = inside_add_reading(b, main);
+  int r = template_make_whole(f, main, b, kind_of_template(s, sibling), maps, s, e);
+  if (r == 0)
+    inside_take(b, &inside, main, s);
+  batch_free(b);
+  return r;
+}
+
 static int capture_with(struct frozen *f, struct process_state *s, struct executor *main, bool sibling,
                         const struct mappings *maps, struct error *e) {
   if (reap_ended_templates(s->engine, main, e) < 0 || capture_shared_memory(s, main, maps, e) < 0 ||
-      files_capture(s, maps, e) < 0 || threads_capture(f, main, s, e) < 0 || locks_capture(main, s, e) < 0 ||
-      zombies_capture(s, main, e) < 0)
+      files_capture(s, maps, e) < 0 || threads_capture(f, main, s, e) < 0)
     return -1;
   mark_pages(s, main, maps, e);
-  return template_make_whole(f, main, kind_of_template(s, sibling), maps, s, e);
+  return clone_and_ask(f, s, main, sibling, maps, e) < 0 || threads_finish(f, main, s, e) < 0 ||
+                 locks_capture(main, s, e) < 0 || zombies_capture(s, main, e) < 0
+             ? -1
+             : 0;
 }
 
 static int open_main(const struct frozen *f, const struct process_state *s, struct seen *seen, struct executor **ret,

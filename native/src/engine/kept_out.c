@@ -53,9 +53,9 @@ int kept_out_restore(struct process_state *s, struct executor *main, struct erro
   return advise_all(s, main, MADV_DONTFORK, e);
 }
 
-static int make(struct frozen *f, struct executor *main, enum template_kind kind, struct process_state *s,
-                struct error *e) {
-  if (template_make(main, kind, &s->template, e) < 0)
+static int make(struct frozen *f, struct executor *main, struct batch *first, enum template_kind kind,
+                struct process_state *s, struct error *e) {
+  if (template_make(main, first, kind, &s->template, e) < 0)
     return -1;
   return f->tracer == executor_self() ? 0 : template_take_over(&s->template, f->tracer, s->instruction, e);
 }
@@ -65,17 +65,17 @@ static int make_again(struct frozen *f, struct executor *main, enum template_kin
                       struct process_state *s, struct error *e) {
   bool knows_wiped = s->wiped_count;
   template_end(s->engine, &s->template);
-  if (make(f, main, kind, s, e) < 0 || (!knows_wiped && wiped_find(s, false, maps, e) < 0))
+  if (make(f, main, NULL, kind, s, e) < 0 || (!knows_wiped && wiped_find(s, false, maps, e) < 0))
     return -1;
   if (knows_wiped || !s->wiped_count)
     return 0;
   template_end(s->engine, &s->template);
-  return wiped_keep(s, main, e) < 0 ? -1 : make(f, main, kind, s, e);
+  return wiped_keep(s, main, e) < 0 ? -1 : make(f, main, NULL, kind, s, e);
 }
 
-int template_make_whole(struct frozen *f, struct executor *main, enum template_kind kind, const struct mappings *maps,
-                        struct process_state *s, struct error *e) {
-  if (make(f, main, kind, s, e) < 0 || find_missing(s, maps, e) < 0 || wiped_find(s, true, maps, e) < 0)
+int template_make_whole(struct frozen *f, struct executor *main, struct batch *first, enum template_kind kind,
+                        const struct mappings *maps, struct process_state *s, struct error *e) {
+  if (make(f, main, first, kind, s, e) < 0 || find_missing(s, maps, e) < 0 || wiped_find(s, true, maps, e) < 0)
     return -1;
   if (!s->kept_out_count && !s->wiped_count)
     return 0;

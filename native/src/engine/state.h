@@ -259,6 +259,8 @@ void thaw(struct frozen *f);
 // threads.c
 void threads_list(const struct frozen *f, struct process_state *s);  // and what can be seen of them from outside
 int threads_capture(struct frozen *f, struct executor *main, struct process_state *s, struct error *e);
+// What follows from what the main thread has told of itself and its process: signals, registers to go on with.
+int threads_finish(struct frozen *f, struct executor *main, struct process_state *s, struct error *e);
 void threads_done(struct process_state *s);
 void thread_read_name(pid_t pid, pid_t tid, struct thread_state *ret);
 // Sets what a tracer can set; the thread must be stopped.
@@ -318,7 +320,9 @@ enum template_kind { TEMPLATE_CHILD, TEMPLATE_SIBLING, TEMPLATE_ORPHAN };
 // that belonged to a thread which has ended since must stay free, or that thread could not be brought back.
 pid_t numbers_set_aside(pid_t pid);
 void numbers_go_on(pid_t next);  // `next`: what the other one gave
-int template_make(struct executor *main, enum template_kind kind, struct template *ret, struct error *e);
+// `first`: calls that the process makes just before; NULL: none.
+int template_make(struct executor *main, struct batch *first, enum template_kind kind, struct template *ret,
+                  struct error *e);
 // Takes a template that was not made as a sibling over from its tracer, which has to be in a quiet state.
 int template_take_over(struct template *t, struct executor *tracer, uint64_t instruction, struct error *e);
 // Sets it to rest, the process being held still.
@@ -336,9 +340,9 @@ int template_check(const struct process_state *s, struct error *e);
 int template_mappings(const struct process_state *s, struct mappings *ret);
 pid_t template_clone(struct template *t, pid_t pid, struct error *e);
 
-// kept_out.c: a template that holds also what the program keeps out of its clones.
-int template_make_whole(struct frozen *f, struct executor *main, enum template_kind kind, const struct mappings *maps,
-                        struct process_state *s, struct error *e);
+// kept_out.c: a template that holds also what the program keeps out of its clones; `first` as above.
+int template_make_whole(struct frozen *f, struct executor *main, struct batch *first, enum template_kind kind,
+                        const struct mappings *maps, struct process_state *s, struct error *e);
 int kept_out_restore(struct process_state *s, struct executor *main, struct error *e);
 
 // wiped.c: the same for what its clones get without what is in it. `wiped_prepare`: before a clone is made;

@@ -40,15 +40,25 @@ void numbers_go_on(pid_t next) {
     (void)kernel_set_last_pid(next);
 }
 
-// CLONE_FILES: a copy of the descriptors would cost time, and would
-// hide an end of file from the program, or keep its locks.
-static int64_t clone_template(struct executor *main, bool sibling, struct error *e) {
+// CLONE_FILES: a copy of the descriptors would cost time, and would hide an end of file from the program, or keep its
+// locks.
+static int64_t clone_behind(struct executor *main, struct batch *first, bool sibling, struct error *e) {
+  const uint64_t flags = CLONE_PTRACE | CLONE_UNTRACED | CLONE_FILES | (sibling ? CLONE_PARENT : 0);
+  const struct clone_args args = {.flags = flags};
+  size_t at = batch_data(first, &args, sizeof args);
+  unsigned clone = CALL(first, SYS_clone3, POINTER(at), NUMBER(sizeof args));
+  return executor_run(main, first, e) < 0 ? -EIO : batch_result(first, clone);
+}
+
+static int64_t clone_template(struct executor *main, struct batch *first, bool sibling, struct error *e) {
   int r = fault(FAULT_capture_clone);
   if (r < 0)
     return -ENOMEM;
   pid_t next = numbers_set_aside(executor_pid(main));
   journal_begin_clone(executor_pid(main));
-  int64_t pid = clone_process(main, CLONE_FILES | (sibling ? CLONE_PARENT : 0), e);
+  struct batch *alone = first ? NULL : batch_new();
+  int64_t pid = clone_behind(main, first ? first : alone, sibling, e);
+  batch_free(alone);
   journal_end_clone(pid > 0 ? (pid_t)pid : 0, executor_pid(main));
   numbers_go_on(next);
   return pid;
@@ -233,22 +243,24 @@ static int open_copy(struct executor *main, pid_t pid, struct executor **ret, st
   return executor_adopt(executor_tracer(main), pid, executor_area(main), executor_instruction(main), true, ret, e);
 }
 
-static int64_t clone_orphan(struct executor *main, struct error *e) {
+static int64_t clone_orphan(struct executor *main, struct batch *first, struct error *e) {
   struct executor *between;
-  int64_t pid = clone_template(main, false, e);
+  int64_t pid = clone_template(main, first, false, e);
   if (pid < 0)
     return pid;
   int64_t orphan = -EIO;
   if (open_copy(main, (pid_t)pid, &between, e) == 0) {
-    orphan = clone_template(between, false, e);
+    orphan = clone_template(between, NULL, false, e);
     executor_forget(between);
   }
   end_wrong_copy(main, NULL, (pid_t)pid, e);
   return orphan;
 }
 
-int template_make(struct executor *main, enum template_kind kind, struct template *ret, struct error *e) {
-  int64_t pid = kind == TEMPLATE_ORPHAN ? clone_orphan(main, e) : clone_template(main, kind == TEMPLATE_SIBLING, e);
+int template_make(struct executor *main, struct batch *first, enum template_kind kind, struct template *ret,
+                  struct error *e) {
+  int64_t pid =
+      kind == TEMPLATE_ORPHAN ? clone_orphan(main, first, e) : clone_template(main, first, kind == TEMPLATE_SIBLING, e);
   if (pid == -ENOMEM)
     return error_set(
         e, ERROR_NO_MEMORY,

@@ -111,69 +111,12 @@ static int read_outside(struct frozen *f, struct process_state *s, struct error 
   return r;
 }
 
-// Each kind of program has a robust list of its own, and only a narrow call tells of a narrow one's.
-static size_t add_robust_list(struct batch *b, struct executor *x) {
-  size_t head = batch_data(b, NULL, sizeof(uint32_t)), size = batch_data(b, NULL, sizeof(uint32_t));
-  if (executor_is_narrow(x))
-    (void)CALL(b, executor_own_call(x, SYS_get_robust_list), NUMBER(0), POINTER(head), POINTER(size));
-  return head;
-}
-
-static void take_robust_list(struct batch *b, struct executor *x, size_t at, struct thread_state *t) {
-  uint32_t head;
-  if (!executor_is_narrow(x)) {
-    (void)kernel_robust_list(t->tid, &t->robust_head, &t->robust_size);
-    return;
-  }
-  memcpy(&head, batch_at(b, at), sizeof head);
-  t->robust_head = head;
-  t->robust_size = ARCH_NARROW_ROBUST_SIZE;
-}
-
-struct own_reading {
-  size_t address, alternate, robust;
-  unsigned first;
-  struct settings_reading settings;
-};
-
-static struct own_reading add_own(struct batch *b, struct executor *x) {
-  struct own_reading r = {.address = batch_data(b, NULL, 8), .alternate = batch_data(b, NULL, sizeof(stack_t))};
-  r.first = CALL(b, SYS_prctl, NUMBER(KERNEL_PR_GET_TID_ADDRESS), POINTER(r.address));
-  (void)CALL(b, SYS_sigaltstack, NUMBER(0), POINTER(r.alternate));
-  r.settings = thread_settings_add_reading(b);
-  r.robust = add_robust_list(b, x);
-  return r;
-}
-
-static void take_own(struct batch *b, const struct own_reading *r, struct executor *x, struct thread_state *t) {
-  take_robust_list(b, x, r->robust, t);
-  thread_settings_take(b, &r->settings, t->attributes.setting);
-  if (batch_result(b, r->first) == 0)
-    memcpy(&t->tid_address, batch_at(b, r->address), 8);
-  memcpy(&t->alternate, batch_at(b, r->alternate), sizeof t->alternate);
-  t->stop_pending = *executor_stop_pending(x);
-}
-
 static int read_inside(struct executor *x, struct thread_state *t, struct error *e) {
   struct batch *b = batch_new();
-  struct own_reading own = add_own(b, x);
+  struct own_reading own = own_add_reading(b, x);
   int r = executor_run(x, b, e);
   if (r == 0)
-    take_own(b, &own, x, t);
-  batch_free(b);
-  return r;
-}
-
-// The main thread is asked for what is the process's, too.
-static int read_main(struct executor *main, struct process_state *s, struct error *e) {
-  struct batch *b = batch_new();
-  struct own_reading own = add_own(b, main);
-  struct inside_reading inside = inside_add_reading(b);
-  int r = executor_run(main, b, e);
-  if (r == 0) {
-    take_own(b, &own, main, &s->thread[0]);
-    inside_take(b, &inside, s);
-  }
+    own_take(b, &own, x, t);
   batch_free(b);
   return r;
 }
@@ -186,8 +129,9 @@ static int read_inside_of(struct frozen *f, struct executor *main, struct thread
   return executor_close(x, e) < 0 ? -1 : r;
 }
 
-static int read_all_inside(struct frozen *f, struct executor *main, struct process_state *s, struct error *e) {
-  int r = read_main(main, s, e);
+// What the main thread tells comes with the clone.
+static int read_others_inside(struct frozen *f, struct executor *main, struct process_state *s, struct error *e) {
+  int r = 0;
   for (size_t i = 1; r == 0 && i < s->threads; i++) {
     affinity_pin(s, s->thread[i].tid);
     r = read_inside_of(f, main, &s->thread[i], e);
@@ -250,7 +194,11 @@ int threads_capture(struct frozen *f, struct executor *main, struct process_stat
   int r = fault(FAULT_capture_threads);
   if (r < 0)
     return error_set_errno(e, r, "cannot read the registers of process %d", f->pid);
-  if (read_outside(f, s, e) < 0 || read_all_inside(f, main, s, e) < 0 || signals_capture(f, main, s, e) < 0)
+  return read_outside(f, s, e) < 0 || read_others_inside(f, main, s, e) < 0 ? -1 : 0;
+}
+
+int threads_finish(struct frozen *f, struct executor *main, struct process_state *s, struct error *e) {
+  if (signals_capture(f, main, s, e) < 0)
     return -1;
   // The main thread is held by an executor: its own registers and mask are those that it found.
   s->thread[0].registers = *executor_registers(main);

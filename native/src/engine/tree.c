@@ -141,46 +141,32 @@ static int check_traced_zombie(struct engine *g, struct tree *t, pid_t pid, stru
   return tracer && status_read(pid, &s) == 0 && s.parent != tracer ? refuse_under_way(t, pid, tracer, e) : 0;
 }
 
-// What a tracer of the session's own has is taken over from it when that shows: most processes have none.
-static int hold_threads(struct engine *g, struct tree *t, struct member *m, struct error *e) {
-  struct error why = {0};
-  struct process_status s;
-  if (freeze(m->pid, &m->frozen, &why) == 0)
-    return 0;
-  int taken = take_from_tracers(g, t, m->pid, e);
-  if (taken < 0 || (taken > 0 && freeze(m->pid, &m->frozen, &why) == 0))
-    return taken < 0 ? -1 : 0;
-  t->is_under_way = t->is_under_way || taken || tracer_of(g, m->pid, m->pid);
-  bool has_ended = has_gone(m->pid, &s, &m->is_zombie) || m->is_zombie;
-  if (has_ended)
-    give_to_parent(m->pid);
-  else
-    *e = why;
-  return has_ended ? 1 : -1;
-}
-
-// What cannot be held, or is not to be. 1; 0: it can; -1.
-static int look_closer(struct engine *g, struct tree *t, struct member *m, struct error *e) {
-  struct process_status s;
-  if (has_gone(m->pid, &s, &m->is_zombie))
-    return 1;
-  if (m->is_zombie)
-    return check_traced_zombie(g, t, m->pid, e);
-  return t->debugger && s.tracer == t->debugger ? refuse_debugged(m->pid, e) : 0;
-}
+// Of several threads each can have a tracer of its own.
+static bool may_be_traced(const struct process_status *s) { return s->tracer || s->threads > 1; }
 
 // 1: the session is to be listed again; 0: it has gone; -1.
 static int hold(struct engine *g, struct tree *t, pid_t pid, struct error *e) {
   struct member m = {.pid = pid};
-  char state;
-  if (process_look(pid, &state, &m.start) < 0 || state == 'X')
+  struct error why = {0};
+  struct process_status s;
+  if (has_gone(pid, &s, &m.is_zombie) || process_start_time(pid, &m.start) < 0)
     return 0;
-  int r = state == 'Z' || t->debugger ? look_closer(g, t, &m, e) : 0;
-  if (r == 0 && !m.is_zombie && (r = hold_threads(g, t, &m, e)) > 0)
-    return 1;
-  if (r == 0)
-    insert(t, &m);
-  return r < 0 ? -1 : r == 0;
+  if (t->debugger && !m.is_zombie && s.tracer == t->debugger)
+    return refuse_debugged(pid, e);
+  int taken = m.is_zombie ? check_traced_zombie(g, t, pid, e) : may_be_traced(&s) ? take_from_tracers(g, t, pid, e) : 0;
+  if (taken < 0)
+    return -1;
+  if (!m.is_zombie && freeze(pid, &m.frozen, &why) < 0) {
+    t->is_under_way = t->is_under_way || taken || tracer_of(g, pid, pid);
+    bool has_ended = has_gone(pid, &s, &m.is_zombie) || m.is_zombie;
+    if (has_ended)
+      give_to_parent(pid);
+    else
+      *e = why;
+    return has_ended ? 1 : -1;
+  }
+  insert(t, &m);
+  return 1;
 }
 
 // Those that run on while others are held may start more. In the order of their numbers parents come first, so that one

@@ -103,30 +103,27 @@ int status_read(pid_t pid, struct process_status *ret) {
   return read_path(path, ret);
 }
 
+// The file of a main thread is that of its process, and that is found sooner.
 int status_read_thread(pid_t pid, pid_t tid, struct process_status *ret) {
   char path[64];
+  if (tid == pid)
+    return status_read(pid, ret);
   (void)snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, tid);
   return read_path(path, ret);
 }
 
-// Fields 3 and 22 of /proc/PID/stat; the name, which is the second, may hold anything.
-int process_look(pid_t pid, char *ret_state, uint64_t *ret_start) {
-  enum { STATE = 3, START = 22 };
+// Field 22 of /proc/PID/stat; the name, which is the second, may hold anything.
+int process_start_time(pid_t pid, uint64_t *ret) {
+  enum { FIELD = 22 };
   char path[64];
   (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
   _cleanup_free_ char *text = NULL;
   int r = file_read_record(path, STATUS_MAX, &text);
   const char *at = r < 0 ? NULL : strrchr(text, ')');
-  *ret_state = at && at[1] == ' ' ? at[2] : 0;
-  for (int field = STATE - 1; at && field < START; field++)
+  for (int field = 2; at && field < FIELD; field++)
     at = strchr(at + 1, ' ');
-  *ret_start = at ? strtoull(at + 1, NULL, 10) : 0;
+  *ret = at ? strtoull(at + 1, NULL, 10) : 0;
   return r < 0 ? r : at ? 0 : -EBADMSG;
-}
-
-int process_start_time(pid_t pid, uint64_t *ret) {
-  char state;
-  return process_look(pid, &state, ret);
 }
 
 int process_list(pid_t **ret, size_t *ret_count) { return numbers_in("/proc", ret, ret_count); }

@@ -29,7 +29,6 @@ int status_read_thread(pid_t pid, pid_t tid, struct process_status *ret);
 
 // When it was started: since boot, in clock ticks. 0 or -errno.
 int process_start_time(pid_t pid, uint64_t *ret);
-int process_look(pid_t pid, char *ret_state, uint64_t *ret_start);  // with the letter of struct process_status
 
 // The numbers of all processes in /proc, or of all threads of one. `*ret` is an array that the caller frees.
 int process_list(pid_t **ret, size_t *ret_count);

@@ -358,7 +358,7 @@ class Images(Kin):
 
     def test_go_on_without_gdb_and_without_the_stop_that_it_had_yet_to_meet(self):
         gdb = self.with_a_stop_on_its_way()
-        session = self.restart(self.saved(gdb), ["--force"], terminal=True)
+        session = self.restart(self.saved(gdb), ["--force"], terminal=True, ready=False)
         self.assertEqual(session.wait(), 0, session.shown())
         self.assertIn("all right", session.shown())
 
