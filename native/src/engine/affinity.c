@@ -25,17 +25,20 @@ static int processor_of(pid_t pid) {
   return at && sscanf(at, "%d", &processor) == 1 ? processor : -1;
 }
 
+// `processor`: -1, unknown. `tid`: 0, we ourselves.
+static bool bind_to(pid_t tid, int processor) {
+  cpu_set_t one;
+  if (processor < 0 || processor >= CPU_SETSIZE)
+    return false;
+  CPU_ZERO(&one);
+  CPU_SET(processor, &one);
+  return sched_setaffinity(tid, sizeof one, &one) == 0;
+}
+
 static const struct affinity *joined;
 
 void affinity_join(struct affinity *a, pid_t pid) {
-  cpu_set_t one;
-  int processor = processor_of(pid);
-  a->joined = false;
-  if (processor < 0 || processor >= CPU_SETSIZE || sched_getaffinity(0, sizeof a->before, &a->before) < 0)
-    return;
-  CPU_ZERO(&one);
-  CPU_SET(processor, &one);
-  a->joined = sched_setaffinity(0, sizeof one, &one) == 0;
+  a->joined = sched_getaffinity(0, sizeof a->before, &a->before) == 0 && bind_to(0, processor_of(pid));
   if (a->joined && !joined)
     joined = a;
 }
@@ -59,13 +62,8 @@ void affinity_others(cpu_set_t *ret) {
 }
 
 void affinity_pin(const struct process_state *s, pid_t tid) {
-  cpu_set_t one;
-  int processor = s->engine->on_host ? -1 : sched_getcpu();
-  if (processor < 0 || processor >= CPU_SETSIZE)
-    return;
-  CPU_ZERO(&one);
-  CPU_SET(processor, &one);
-  (void)sched_setaffinity(tid, sizeof one, &one);
+  if (!s->engine->on_host)
+    (void)bind_to(tid, sched_getcpu());
 }
 
 static size_t processors_in(const struct thread_attributes *a) {

@@ -41,8 +41,7 @@ struct outside {
 
 static int read_descriptors(struct process_state *s, struct error *e) {
   const struct engine *g = s->engine;
-  if (descriptors_capture(s->pid, g->debugger == s->pid, g->tree ? &g->tree->writers : NULL,
-                          g->tree ? g->tree->sockets : NULL, &s->descriptors, e) < 0)
+  if (descriptors_capture(s->pid, g->debugger == s->pid, &g->tree->writers, g->tree->sockets, &s->descriptors, e) < 0)
     return -1;
   host_leave_shared_pipes(s);
   return 0;
@@ -156,8 +155,6 @@ int outside_await(struct outside *o, size_t index, struct seen **ret, struct err
 }
 
 void outside_end(struct outside *o) {
-  if (!o)
-    return;
   o->is_over = true;
   (void)sem_post(&o->knows_sockets);
   if (o->has_thread)

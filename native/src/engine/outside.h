@@ -20,4 +20,4 @@ struct outside *outside_begin(struct process_state *const *list, size_t count);
 void outside_go_on(struct outside *o);  // the sockets of all are known now: descriptors may be looked at
 // 0 or -1. What is seen stays ours.
 int outside_await(struct outside *o, size_t index, struct seen **ret, struct error *e);
-void outside_end(struct outside *o);  // also while something is still to be read; NULL: nothing
+void outside_end(struct outside *o);  // also while something is still to be read

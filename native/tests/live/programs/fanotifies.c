@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0
 // fanotify groups of the kind that anybody may make, against a model: groups and marks come and go, and whatever is
 // done to a file is told with its handle.
-#include "live.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,6 +9,8 @@
 #include <sys/fanotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "watched.h"
 
 #ifndef FAN_REPORT_TARGET_FID
 #define FAN_REPORT_TARGET_FID 0x1000
@@ -22,10 +22,8 @@
 #define FAN_MARK_IGNORE 0x400
 #endif
 
-// Of the "files" one is held open, one is a symbolic link to another one, and the last is their folder.
-enum { GROUPS = 3, FILES = 6, HELD = 0, LINK = FILES - 2, FOLDER = FILES - 1, HANDLE_MAX = 128, PATIENCE = 100 };
+enum { GROUPS = 3, HELD = 0 /* of the files, the one that stays open */, HANDLE_MAX = 128 };
 
-static char folder[200];
 static bool has_targets, has_evictable, has_ignore;  // Linux 5.17, 5.19, 6.0
 static struct mark {
   uint64_t events, ignored;
@@ -36,15 +34,6 @@ static struct group {
   unsigned flags, event_flags;
   struct mark mark[FILES];  // without events: none
 } groups[GROUPS];
-
-static const char *path_of(unsigned i) {
-  static char path[256];
-  if (i == FOLDER)
-    snprintf(path, sizeof path, "%s", folder);
-  else
-    snprintf(path, sizeof path, "%s/%u", folder, i);
-  return path;
-}
 
 // ---- changing ----
 
@@ -162,23 +151,6 @@ static void check_marks(const struct group *g) {
 
 // ---- what the group tells ----
 
-static void touch(unsigned i) {
-  if (i == LINK) {
-    CHECK(utimensat(AT_FDCWD, path_of(i), NULL, AT_SYMLINK_NOFOLLOW) == 0);
-    return;
-  }
-  if (i == FOLDER) {
-    char path[256];
-    snprintf(path, sizeof path, "%s/made", folder);
-    // Not opened: a snapshot that had it open would want it back.
-    CHECK(mknod(path, S_IFREG | 0600, 0) == 0 || errno == EEXIST);
-    CHECK(unlink(path) == 0 || errno == ENOENT);
-    return;
-  }
-  int fd = open(path_of(i), O_WRONLY | O_CLOEXEC);
-  CHECK(fd >= 0 && write(fd, "x", 1) == 1 && fchmod(fd, live_random(2) ? 0600 : 0640) == 0 && close(fd) == 0);
-}
-
 static bool has_handle(const struct file_handle *told, unsigned i) {
   union {
     struct file_handle handle;
@@ -238,17 +210,8 @@ static void drop(const struct group *g) {
 
 // ---- the program ----
 
-static void make_files(void) {
-  snprintf(folder, sizeof folder, "%s/live-fanotify-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-  CHECK(mkdtemp(folder));
-  for (unsigned i = 0; i < LINK; i++) {
-    int fd = open(path_of(i), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    CHECK(fd >= 0 && close(fd) == 0);
-  }
-  CHECK(symlink("0", path_of(LINK)) == 0);
-  // Else the kernel might forget it, and a mark that does not hold it.
-  CHECK(open(path_of(HELD), O_PATH | O_CLOEXEC) >= 0);
-}
+// Else the kernel might forget it, and a mark that does not hold it.
+static void hold_file(void) { CHECK(open(path_of(HELD), O_PATH | O_CLOEXEC) >= 0); }
 
 static void probe(void) {
   struct group g;
@@ -262,7 +225,8 @@ static void probe(void) {
 
 int main(void) {
   live_begin();
-  make_files();
+  make_files("fanotify");
+  hold_file();
   probe();
   for (unsigned k = 0; k < GROUPS; k++)
     open_group(&groups[k]);
@@ -273,11 +237,6 @@ int main(void) {
     check_events(g);
     drop(g);
   } while (live_tick());
-  for (unsigned i = 0; i < FOLDER; i++)
-    CHECK(unlink(path_of(i)) == 0);
-  char made[256];
-  snprintf(made, sizeof made, "%s/made", folder);
-  CHECK(unlink(made) == 0 || errno == ENOENT);  // a rewind to before it was made has left it
-  CHECK(rmdir(folder) == 0);
+  remove_files();
   live_pass();
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0
 // inotify sets against a model: watches come and go, sets are closed and opened again, and whatever is done to a file
 // is told under the number that its watch was given.
-#include "live.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,24 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SETS = 2, FILES = 6, LINK = FILES - 2, FOLDER = FILES - 1, PATIENCE = 100 };
+#include "watched.h"
 
-static char folder[200];
+enum { SETS = 2 };
+
 static struct set {
   int fd;            // -1: closed
   int watch[FILES];  // number; 0: none
   uint32_t events[FILES];
 } sets[SETS];
-
-// Of the "files" one is a symbolic link to another one, and the last is their folder.
-static const char *path_of(unsigned i) {
-  static char path[256];
-  if (i == FOLDER)
-    snprintf(path, sizeof path, "%s", folder);
-  else
-    snprintf(path, sizeof path, "%s/%u", folder, i);
-  return path;
-}
 
 static void open_set(struct set *s) {
   *s = (struct set){.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
@@ -93,23 +82,6 @@ static void check_watches(const struct set *s) {
   CHECK(found == wanted);
 }
 
-static void touch(unsigned i) {
-  if (i == FOLDER) {
-    char path[256];
-    snprintf(path, sizeof path, "%s/made", folder);
-    // Not opened: a snapshot that had it open would want it back.
-    CHECK(mknod(path, S_IFREG | 0600, 0) == 0 || errno == EEXIST);
-    CHECK(unlink(path) == 0 || errno == ENOENT);
-    return;
-  }
-  if (i == LINK) {
-    CHECK(utimensat(AT_FDCWD, path_of(i), NULL, AT_SYMLINK_NOFOLLOW) == 0);
-    return;
-  }
-  int fd = open(path_of(i), O_WRONLY | O_CLOEXEC);
-  CHECK(fd >= 0 && write(fd, "x", 1) == 1 && fchmod(fd, live_random(2) ? 0600 : 0640) == 0 && close(fd) == 0);
-}
-
 static bool is_told(const struct set *s, unsigned i) {
   _Alignas(struct inotify_event) char bytes[8192];
   ssize_t n = read(s->fd, bytes, sizeof bytes);
@@ -137,13 +109,7 @@ static void check_events(const struct set *s) {
 
 int main(void) {
   live_begin();
-  snprintf(folder, sizeof folder, "%s/live-inotify-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-  CHECK(mkdtemp(folder));
-  for (unsigned i = 0; i < LINK; i++) {
-    int fd = open(path_of(i), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    CHECK(fd >= 0 && close(fd) == 0);
-  }
-  CHECK(symlink("0", path_of(LINK)) == 0);
+  make_files("inotify");
   for (unsigned k = 0; k < SETS; k++)
     open_set(&sets[k]);
   do {
@@ -153,11 +119,6 @@ int main(void) {
     check_events(s);
     drop(s);
   } while (live_tick());
-  for (unsigned i = 0; i < FOLDER; i++)
-    CHECK(unlink(path_of(i)) == 0);
-  char made[256];
-  snprintf(made, sizeof made, "%s/made", folder);
-  CHECK(unlink(made) == 0 || errno == ENOENT);  // a rewind to before it was made has left it
-  CHECK(rmdir(folder) == 0);
+  remove_files();
   live_pass();
 }
