@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: EPL-2.0
 """--files=rewind: what was in the files that a program writes comes back with it, and nothing else is touched."""
+import fcntl
 import os
 import sqlite3
 import subprocess
 import sys
+import termios
 
 import snapback_support as support
 import stress
@@ -24,6 +26,22 @@ def opened(name, flags=os.O_RDWR | os.O_CREAT):
 class PipedJournal(support.Journal):
     """A journal that is a pipe for the program: as a file it would be rewound, too."""
 
+    def is_copied(self):
+        """Whether all that the program has told is in the file: nothing is in the pipe, and the copier waits for more."""
+        waiting = fcntl.ioctl(self.pipe, termios.FIONREAD, bytes(4))
+        return not any(waiting) and " state S " in support.describe(self.copier.pid)
+
+    def catch_up(self):
+        support.wait_for(lambda: self.copier.poll() is not None or self.is_copied(), "the copy of the journal")
+
+    def last(self):
+        self.catch_up()
+        return super().last()
+
+    def wait_for_ticks(self, *arguments, **more):
+        self.catch_up()
+        super().wait_for_ticks(*arguments, **more)
+
     def passed(self):
         self.copier.wait()
         return super().passed()
@@ -40,7 +58,8 @@ class FilesCase(support.TestCase):
         reader, writer = os.pipe()
         with open(self.journal.path, "ab") as file:
             self.journal.copier = subprocess.Popen(["cat"], stdin=reader, stdout=file)
-        os.close(reader)
+        self.journal.pipe = reader
+        self.addCleanup(os.close, reader)
         self.copiers.append(self.journal.copier)
         environment = self.environment(**{**self.journal.environment(), "LIVE_JOURNAL": "/dev/stdin"})
         try:
